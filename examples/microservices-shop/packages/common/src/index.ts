@@ -1,0 +1,12 @@
+/** What every service of the shop stands on: a server that stops gracefully, a client that retries safely, and the words they exchange. */
+export * from './answer.ts'
+export * from './client.ts'
+export * from './contracts.ts'
+export * from './environment.ts'
+export * from './http-error.ts'
+export * from './logger.ts'
+export * from './money.ts'
+export * from './request.ts'
+export * from './routes.ts'
+export * from './service.ts'
+export * from './shape.ts'

@@ -1,0 +1,184 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { type Digest, erroredError, TrunklineError } from '../../model/index.ts'
+import type { ArtifactStore, Descriptor, Manifest, PackedArtifact, Referrer } from '../../ports/index.ts'
+import { artifactCorrupt, throwIfAborted } from '../artifact-errors.ts'
+import { artifactTag } from '../artifact-tag.ts'
+import { hexOf } from '../digest.ts'
+import { emptyConfig, referrerManifest } from '../manifest.ts'
+import { mediaTypes } from '../media-types.ts'
+import { parseIndex, parseManifest } from '../oci-schema.ts'
+import { createBlobFolder } from './blob-folder.ts'
+import { prepareIncoming, writeDurably } from './durable-file.ts'
+import { atStore, orMissing } from './file-errors.ts'
+import { withIndexLock } from './index-lock.ts'
+import {
+  encodeIndex,
+  type LayoutIndex,
+  referrersOf,
+  tagged,
+  withManifest,
+  withReferrer,
+  withTag,
+} from './layout-index.ts'
+
+const layoutFile = '{"imageLayoutVersion":"1.0.0"}'
+
+/**
+ * An artifact store in a directory, which is made by the first write. Any number of processes may use it at once.
+ * Besides what the specification names there is `.trunkline/`, with files under way and the lock.
+ */
+export function createLayoutStore(directory: string): ArtifactStore {
+  const location = `oci-layout at ${abbreviated(directory)}`
+  const indexPath = join(directory, 'index.json')
+  const blobDirectory = join(directory, 'blobs', 'sha256')
+  const ownDirectory = join(directory, '.trunkline')
+  const incoming = join(ownDirectory, 'incoming')
+  const blobs = createBlobFolder(blobDirectory, incoming, location)
+
+  let prepared: Promise<void> | null = null
+  /** Once a process; tried again after a failure. */
+  const prepare = (signal: AbortSignal): Promise<void> => {
+    prepared ??= makeLayout(signal).catch((error) => {
+      prepared = null
+      throw error
+    })
+    return prepared
+  }
+
+  async function makeLayout(signal: AbortSignal): Promise<void> {
+    await mkdir(blobDirectory, { recursive: true })
+    await prepareIncoming(incoming, Date.now())
+    await changeIndex(signal, (index) => index)
+    await writeMissing(join(directory, 'oci-layout'), layoutFile)
+  }
+
+  async function writeMissing(path: string, content: string): Promise<void> {
+    if ((await orMissing(readFile(path))) !== null) return
+    await writeDurably(path, incoming, (file) => file.writeFile(content))
+  }
+
+  async function readIndex(): Promise<LayoutIndex | null> {
+    const bytes = await orMissing(readFile(indexPath))
+    if (bytes === null) return null
+    try {
+      return parseIndex(bytes)
+    } catch (cause) {
+      throw erroredError('ARTIFACT_STORE_CORRUPT', `${indexPath} is not an OCI image index`, {
+        hint: 'move it away: artifacts are found without it, only tags and attached documents are lost',
+        cause,
+      })
+    }
+  }
+
+  async function changeIndex(signal: AbortSignal, change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
+    await withIndexLock(join(ownDirectory, 'lock'), signal, async () => {
+      const before = await readIndex()
+      const after = change(before ?? [])
+      if (after === before) return
+      await writeDurably(indexPath, incoming, (file) => file.writeFile(encodeIndex(after)))
+    })
+  }
+
+  async function readManifest(digest: Digest): Promise<{ manifest: Manifest; descriptor: Descriptor }> {
+    const bytes = await blobs.read(digest)
+    try {
+      const manifest = parseManifest(bytes)
+      const { artifactType } = manifest
+      const descriptor: Descriptor = { mediaType: mediaTypes.manifest, digest, size: bytes.length }
+      return { manifest, descriptor: artifactType === undefined ? descriptor : { ...descriptor, artifactType } }
+    } catch (cause) {
+      throw artifactCorrupt(digest, join(blobDirectory, hexOf(digest)), 'no image manifest', cause)
+    }
+  }
+
+  /** What is damaged counts as absent, so that it is built and stored again, which repairs it. */
+  async function isComplete(digest: Digest): Promise<boolean> {
+    if ((await blobs.size(digest)) === null) return false
+    const read = await readManifest(digest).catch((error) => {
+      if (error instanceof TrunklineError && error.code === 'ARTIFACT_CORRUPT') return null
+      throw error
+    })
+    if (read === null) return false
+    for (const { digest, size } of [read.manifest.config, ...read.manifest.layers]) {
+      if ((await blobs.size(digest)) !== size) return false
+    }
+    return true
+  }
+
+  async function putManifest(digest: Digest, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const blob = { mediaType: mediaTypes.manifest, digest, size: bytes.length }
+    await blobs.put({ ...blob, content: { kind: 'bytes', bytes } }, signal)
+  }
+
+  const guarded =
+    <Arguments extends unknown[], T>(work: (...rest: Arguments) => Promise<T>) =>
+    (...rest: Arguments) =>
+      atStore(directory, () => work(...rest))
+
+  return {
+    location,
+
+    has: guarded(async (digest: Digest, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      return isComplete(digest)
+    }),
+
+    put: guarded(async (artifact: PackedArtifact, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      await prepare(signal)
+      for (const blob of artifact.blobs) await blobs.put(blob, signal)
+      // The manifest last: who sees it may rely on its blobs.
+      await putManifest(artifact.digest, artifact.manifest, signal)
+      const { descriptor } = await readManifest(artifact.digest)
+      await changeIndex(signal, (index) => withManifest(index, descriptor))
+    }),
+
+    manifest: guarded(async (digest: Digest, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      return (await readManifest(digest)).manifest
+    }),
+
+    blob: guarded((descriptor: Descriptor, signal: AbortSignal) => blobs.stream(descriptor, signal)),
+
+    tag: guarded(async (digest: Digest, tags: readonly string[], signal: AbortSignal) => {
+      throwIfAborted(signal)
+      const { descriptor } = await readManifest(digest)
+      await prepare(signal)
+      await changeIndex(signal, (index) =>
+        tags.reduce<LayoutIndex>((changed, tag) => {
+          const name = artifactTag(tag)
+          return tagged(changed, name) === digest ? changed : withTag(changed, descriptor, name)
+        }, index),
+      )
+    }),
+
+    resolveTag: guarded(async (tag: string, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      return tagged((await readIndex()) ?? [], artifactTag(tag))
+    }),
+
+    attach: guarded(async (subject: Digest, referrer: Referrer, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      const { descriptor } = await readManifest(subject)
+      await prepare(signal)
+      const { manifest, layer } = referrerManifest(descriptor, referrer)
+      for (const blob of [emptyConfig, layer]) await blobs.put(blob, signal)
+      await putManifest(manifest.digest, manifest.bytes, signal)
+      await changeIndex(signal, (index) => withReferrer(index, manifest.descriptor, subject))
+      return manifest.digest
+    }),
+
+    referrers: guarded(async (subject: Digest, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      return referrersOf((await readIndex()) ?? [], subject)
+    }),
+  }
+}
+
+/** `~` for the user's own folder, for people. */
+function abbreviated(directory: string): string {
+  const home = homedir()
+  return directory.startsWith(`${home}/`) ? `~${directory.slice(home.length)}` : directory
+}

@@ -1,0 +1,2 @@
+/** An OCI registry as artifact store, through a client of our own: Docker Hub, ECR, GHCR and distribution dialects. */
+export { createRegistryStore, type RegistryStoreOptions } from './registry-store.ts'

@@ -1,0 +1,94 @@
+import type { Digest } from '../../model/index.ts'
+import type { ArtifactStore, Descriptor } from '../../ports/index.ts'
+import { artifactCorrupt } from '../artifact-errors.ts'
+import { artifactTag } from '../artifact-tag.ts'
+import { emptyConfig, referrerManifest } from '../manifest.ts'
+import { mediaTypes } from '../media-types.ts'
+import { parseManifest } from '../oci-schema.ts'
+import { downloadBlob } from './blob-download.ts'
+import { uploadBlob } from './blob-upload.ts'
+import { createRegistryClient } from './client.ts'
+import { readManifest, resolveManifest, writeManifest } from './manifests.ts'
+import { parseRepository } from './reference.ts'
+import { addToFallback, listReferrers } from './referrers.ts'
+import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
+import { createTransport, type Timeouts } from './transport.ts'
+
+export type RegistryStoreOptions = {
+  /** `registry.example/shop` */
+  repository: string
+  /** Plain http. This machine's own registries are spoken to that way in any case. */
+  insecure: boolean
+  /** Credentials, proxies, and where Docker's configuration lies. */
+  environment: NodeJS.ProcessEnv
+  /** Names of other repositories of this registry whose blobs may be mounted instead of uploaded. */
+  mountFrom?: readonly string[]
+  retryPolicy?: RetryPolicy
+  timeouts?: Timeouts
+}
+
+/** An artifact store in one repository of an OCI registry. Makes no request before it is used. */
+export function createRegistryStore(options: RegistryStoreOptions): ArtifactStore {
+  const { environment, mountFrom = [], retryPolicy = defaultRetryPolicy } = options
+  const client = createRegistryClient({
+    reference: parseRepository(options.repository, options.insecure),
+    environment,
+    transport: createTransport(environment, options.timeouts),
+    retryPolicy,
+  })
+
+  async function describe(digest: Digest, signal: AbortSignal): Promise<{ bytes: Buffer; descriptor: Descriptor }> {
+    const bytes = await readManifest(client, digest, signal)
+    return { bytes, descriptor: { mediaType: mediaTypes.manifest, digest, size: bytes.length } }
+  }
+
+  return {
+    location: `oci-registry at ${client.label}`,
+
+    async has(digest, signal) {
+      return (await resolveManifest(client, digest, signal)) !== null
+    },
+
+    async put(artifact, signal) {
+      if ((await resolveManifest(client, artifact.digest, signal)) !== null) return
+      // One after the other: all but one of an artifact's blobs are a few bytes.
+      for (const blob of artifact.blobs) await uploadBlob(client, blob, { mountFrom, signal })
+      await writeManifest(client, { reference: artifact.digest, bytes: artifact.manifest }, signal)
+    },
+
+    async manifest(digest, signal) {
+      const bytes = await readManifest(client, digest, signal)
+      try {
+        return parseManifest(bytes)
+      } catch (cause) {
+        throw artifactCorrupt(digest, `${client.label}/manifests/${digest}`, 'no image manifest', cause)
+      }
+    },
+
+    blob: (descriptor, signal) => downloadBlob(client, descriptor, signal),
+
+    async tag(digest, tags, signal) {
+      const { bytes } = await describe(digest, signal)
+      for (const name of tags) {
+        const reference = artifactTag(name)
+        // Not written again: repositories with immutable tags would refuse even that.
+        if ((await resolveManifest(client, reference, signal)) === digest) continue
+        await writeManifest(client, { reference, bytes }, signal)
+      }
+    },
+
+    resolveTag: (tag, signal) => resolveManifest(client, artifactTag(tag), signal),
+
+    async attach(subject, referrer, signal) {
+      const { descriptor } = await describe(subject, signal)
+      const { manifest, layer } = referrerManifest(descriptor, referrer)
+      for (const blob of [emptyConfig, layer]) await uploadBlob(client, blob, { mountFrom: [], signal })
+      const { headers } = await writeManifest(client, { reference: manifest.digest, bytes: manifest.bytes }, signal)
+      // The header says that the registry took note of the subject by itself.
+      if (headers['oci-subject'] === undefined) await addToFallback(client, subject, manifest.descriptor, signal)
+      return manifest.digest
+    },
+
+    referrers: (subject, signal) => listReferrers(client, subject, signal),
+  }
+}

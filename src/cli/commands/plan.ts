@@ -1,0 +1,30 @@
+import { type Command, flagOption, textOption } from '../command.ts'
+import { runDecision } from '../run-decision.ts'
+
+export const plan: Command = {
+  name: 'plan',
+  summary: 'Show what would happen and why; change nothing',
+  arguments: [{ name: 'rev', summary: 'a commit, branch or tag (default: HEAD)', isOptional: true, completes: 'ref' }],
+  options: [
+    {
+      flags: '--env <environment>',
+      summary: 'plan for this environment, whatever the routes say',
+      completes: 'environment',
+    },
+    { flags: '--ref <ref>', summary: 'plan as if this ref (existing or not) moved there', completes: 'ref' },
+    { flags: '-v, --verbose', summary: 'every reason with its evidence, unchanged services, and the steps' },
+  ],
+  run: (invocation) =>
+    runDecision(invocation, async ({ context }) => {
+      const place = await context.placeToPlan(invocation.arguments[0] ?? null, textOption(invocation, 'ref'))
+      const engine = await context.engine(place.commit)
+      const { showPlan } = await import('../../delivery/index.ts')
+      const document = await showPlan(engine, {
+        ...place,
+        environment: textOption(invocation, 'env'),
+        signal: invocation.signal,
+      })
+      const { renderPlan } = await import('../view/index.ts')
+      return { document, lines: renderPlan(document, invocation.style, { verbose: flagOption(invocation, 'verbose') }) }
+    }),
+}

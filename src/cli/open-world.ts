@@ -1,0 +1,104 @@
+/** Puts the adapters together: the one place that knows them all. Heavy ones are loaded when first used. */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { openArtifactStore } from '../artifacts/index.ts'
+import { systemClock, systemRandom } from '../clock/index.ts'
+import type { Engine } from '../delivery/engine.ts'
+import type { OpenedSourceRepository, OpenedStateStore, WorkingCopy } from '../git/index.ts'
+import { openStateStore, resolveStateLocation } from '../git/index.ts'
+import type { Home } from '../home/index.ts'
+import { createLedger } from '../ledger/index.ts'
+import type { CommitId, EnvironmentPolicy, Progress, Project } from '../model/index.ts'
+import { usageError } from '../model/index.ts'
+import type { ArtifactStore, LeaseHolder, Notifier, Target, World } from '../ports/index.ts'
+import { currentProcess, livenessOf } from '../process/index.ts'
+import { openTarget } from '../targets/index.ts'
+import { createVariableSource } from '../variables/index.ts'
+import { actorOf } from './actor.ts'
+import { lazyBuilder, lazyProbe, silentNotifier } from './lazy-ports.ts'
+
+export type WorldOptions = {
+  project: Project
+  source: OpenedSourceRepository
+  workingCopy: WorkingCopy
+  home: Home
+  environment: NodeJS.ProcessEnv
+  projectAt(commit: CommitId): Promise<Project>
+  progress(event: Progress): void
+  signal: AbortSignal
+  concurrency?: number
+}
+
+const defaultConcurrency = 4
+
+export async function openWorld(options: WorldOptions): Promise<{ engine: Engine; state: OpenedStateStore }> {
+  const { project, source, workingCopy, home, environment, progress } = options
+  const location = resolveStateLocation(source.local, environment['TRUNKLINE_REMOTE'] || project.state.remote)
+  const state = openStateStore({ location, cacheDirectory: home.stateCache(location.url), environment })
+  const root = workingCopy.root ?? process.cwd()
+  const artifacts = await openArtifacts(options, root)
+  const actor = actorOf(workingCopy.user, environment)
+  const targets = new Map<string, Promise<Target>>()
+  const world: World = {
+    clock: systemClock,
+    random: systemRandom,
+    source,
+    projectAt: options.projectAt,
+    state,
+    artifacts,
+    builder: lazyBuilder({ source, artifacts, home, environment, clock: systemClock }),
+    variables: createVariableSource({ environment, root }),
+    probe: lazyProbe(),
+    notifier: await openNotifier(options),
+    target: (policy, name) => {
+      const key = `${policy.name}/${name}`
+      const known = targets.get(key) ?? openTargetOf(options, policy, name)
+      targets.set(key, known)
+      return known
+    },
+    environment,
+    actor,
+    holder: thisHolder(actor.name),
+    // Only a neighbour on the same host, in the same process namespace, can be seen to be dead.
+    isHolderDead: (holder) => livenessOf(holder) === 'dead',
+    progress,
+    boundary: () => {},
+  }
+  const ledger = createLedger({ store: state, prefix: project.state.prefix, clock: systemClock, actor })
+  const concurrency = options.concurrency ?? (Number(environment['TRUNKLINE_CONCURRENCY']) || defaultConcurrency)
+  return { engine: { world, ledger, concurrency }, state }
+}
+
+const openArtifacts = ({ project, home, environment }: WorldOptions, root: string): Promise<ArtifactStore> =>
+  openArtifactStore(project.artifacts, {
+    defaultDirectory: home.artifacts(project.name),
+    repositoryRoot: root,
+    environment,
+  })
+
+function openTargetOf({ project, home }: WorldOptions, policy: EnvironmentPolicy, name: string): Promise<Target> {
+  const config = Object.hasOwn(policy.targets, name) ? policy.targets[name] : undefined
+  if (config === undefined) {
+    throw usageError('NO_TARGET', `environment ${policy.name} has no target${name === 'none' ? '' : ` ${name}`}`, {
+      hint: `give it one in trunkline.yaml: target: { fleet: { hosts: [local] } }`,
+    })
+  }
+  return openTarget(config, { project: project.name, environment: policy.name, home, clock: systemClock })
+}
+
+async function openNotifier({ project, environment }: WorldOptions): Promise<Notifier> {
+  if (project.notify.length === 0) return silentNotifier
+  const { createNotifier } = await import('../notifications/index.ts')
+  return createNotifier({
+    channels: project.notify,
+    resolveSecret: (reference) => ('value' in reference ? reference.value : environment[reference.from] || null),
+    clock: systemClock,
+    people: project.people,
+  })
+}
+
+const thisHolder = (name: string): LeaseHolder => ({
+  id: randomBytes(8).toString('hex'),
+  label: `${name} on ${hostname()} (pid ${process.pid})`,
+  ...currentProcess(),
+})

@@ -1,0 +1,37 @@
+/** The fleet: `trunkline agent` on hosts. */
+import { isIP } from 'node:net'
+import type { TargetConfig } from '../../../model/index.ts'
+import { show } from '../../mistake.ts'
+import { nameSchema } from '../name.ts'
+import { distinct, listOf, mappingOf, mustBe, notAvailable, object, textWith, wholeNumber } from '../shapes.ts'
+
+const later = { noun: 'host', words: [], available: ['local'] }
+
+const hostSchema = textWith('a host', (host) => (host === 'local' ? null : notAvailable(host, later)))
+
+const addressSchema = textWith('an IP address', (address) =>
+  isIP(address) === 0
+    ? {
+        code: 'INVALID_VALUE',
+        message: `\`{key}\` must be an IP address such as \`127.0.0.1\` or \`0.0.0.0\`, not ${show(address)}`,
+      }
+    : null,
+)
+
+export const fleetSchema = object(
+  {
+    hosts: listOf(hostSchema, 'a list of hosts')
+      .min(1, { error: mustBe('a list of at least one host') })
+      .superRefine(distinct)
+      .prefault(['local'])
+      .describe('Where instances run. This version knows `local`: the machine Trunkline runs on.'),
+    replicas: wholeNumber(1, 1000).prefault(1).describe('Instances of each service.'),
+    ports: mappingOf(nameSchema, wholeNumber(1, 65_535), 'a mapping of services to ports')
+      .prefault({})
+      .describe('Fixed public ports by service. Others get one that stays the same.'),
+    listen: addressSchema.prefault('127.0.0.1').describe('The address the router listens on.'),
+  },
+  { expected: 'a mapping such as `{ hosts: [local], replicas: 2 }`' },
+)
+  .meta({ id: 'Fleet', title: 'Fleet', description: 'Processes on hosts, behind a router that drops no request.' })
+  .transform((fleet): TargetConfig => ({ kind: 'fleet', fleet }))

@@ -1,0 +1,32 @@
+/** Platforms under an environment: the one map of their schemas. */
+import * as z from 'zod'
+import type { TargetConfig } from '../../../model/index.ts'
+import { exactlyOne, type LaterWords, object } from '../shapes.ts'
+import { fleetSchema } from './fleet.ts'
+
+/** To add a target: its schema in a file beside this one, ending in its `TargetConfig`, and a line here. */
+const targetSchemas = {
+  fleet: fleetSchema.optional().describe('Processes on hosts, behind a router.'),
+}
+
+const kinds = Object.keys(targetSchemas)
+
+const later: LaterWords = {
+  noun: 'target',
+  words: ['kubernetes', 'gitops', 'lambda', 'codedeploy', 'cloudformation', 'terraform'],
+  available: kinds,
+}
+
+export const targetSchema = object(targetSchemas, {
+  later,
+  expected: 'a mapping such as `{ fleet: { hosts: [local] } }`',
+})
+  .superRefine(exactlyOne('target', kinds))
+  .meta({
+    id: 'Target',
+    title: 'Target',
+    description: 'A platform, by its kind: exactly one of these.',
+    minProperties: 1,
+    maxProperties: 1,
+  })
+  .transform((given): TargetConfig => Object.values(given).find((target) => target !== undefined) ?? z.NEVER)

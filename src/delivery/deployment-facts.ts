@@ -1,0 +1,284 @@
+/** Gathers what planning one environment needs from the outside: the ledger, the targets, the variables. Reads only. */
+import type { Snapshot } from '../ledger/index.ts'
+import { readRelease } from '../ledger/index.ts'
+import { createMasker, type Masker } from '../masking/masker.ts'
+import type {
+  Candidate,
+  EnvironmentPolicy,
+  EnvironmentState,
+  EnvironmentVariable,
+  Fingerprint,
+  Reason,
+  Release,
+  ServiceName,
+  TargetName,
+  Yank,
+} from '../model/index.ts'
+import { reason, TrunklineError } from '../model/index.ts'
+import type { DeploymentFacts, SeenService } from '../planning/index.ts'
+import { environmentOf, generationOf, isTagRef, shortRef, targetOf, unyanksOf, viewOf } from '../planning/index.ts'
+import type { Observation, RolloutRequest, Target } from '../ports/index.ts'
+import { resolveVariables } from '../variables/resolve-variables.ts'
+import type { Engine } from './engine.ts'
+
+export type ServiceVariables = {
+  values: Record<string, string>
+  /** Secret values among them. */
+  secrets: string[]
+  missing: string[]
+}
+
+export type GatheredFacts = {
+  facts: DeploymentFacts
+  variables: Record<ServiceName, ServiceVariables>
+  /** All variables of the environment, for verification. */
+  available: ReadonlyMap<string, string>
+  /** Every secret value in play. */
+  secrets: string[]
+  /** Whatever a platform or a command says passes through it before anyone reads it (invariant 13). */
+  masker: Masker
+  addresses: Record<ServiceName, string>
+  /** Why the facts are incomplete; a deployment cannot go on with these, a plan can be shown. */
+  problems: Reason[]
+  unyanks: number
+}
+
+export type FactsRequest = {
+  policy: EnvironmentPolicy
+  state: EnvironmentState
+  snapshot: Snapshot
+  release: Release
+  candidate: Candidate
+  yanks: readonly Yank[]
+  direction: DeploymentFacts['direction']
+  leaving: DeploymentFacts['leaving']
+  signal: AbortSignal
+}
+
+export async function gatherDeploymentFacts(engine: Engine, request: FactsRequest): Promise<GatheredFacts> {
+  const { world, ledger } = engine
+  const { policy, state, release, signal } = request
+  const problems: Reason[] = []
+
+  const available = await readVariables(engine, request, problems)
+  const variables: Record<ServiceName, ServiceVariables> = {}
+  const secrets = new Set<string>()
+  const needed = servicesInNeed(request)
+  for (const [name, service] of Object.entries(release.services)) {
+    const resolved = resolveVariables(service.env, available)
+    for (const secret of resolved.secrets) secrets.add(secret)
+    if (service.run !== null) variables[name] = resolved
+    if (!needed.has(name)) continue
+    for (const missing of resolved.missing) problems.push(missingVariable(policy, name, missing))
+  }
+  const others = [
+    ...Object.values(request.leaving?.release.services ?? {}),
+    ...environmentOf(release, policy.name).verify,
+  ]
+  for (const { env } of others) for (const secret of resolveVariables(env, available).secrets) secrets.add(secret)
+
+  const seen: Record<ServiceName, SeenService | null | 'unknown'> = {}
+  const fingerprints: Record<ServiceName, Fingerprint> = {}
+  const addresses: Record<ServiceName, string> = {}
+  const previews: Record<ServiceName, string> = {}
+  for (const [targetName, services] of servicesByTarget(policy, state, release)) {
+    const target = await world.target(policy, targetName)
+    const complete = services.filter((service) => variables[service]?.missing.length === 0)
+    const answer = await askTarget(target, services, complete, variables, release, signal)
+    if (!answer.reachable) {
+      problems.push(...answer.reasons)
+      for (const service of services) seen[service] = 'unknown'
+      continue
+    }
+    const { observation } = answer
+    Object.assign(fingerprints, answer.fingerprints)
+    Object.assign(previews, answer.previews)
+    for (const service of services) {
+      const observed = observation.services[service]
+      seen[service] =
+        observed === undefined || (observed.generation === null && observed.instances.desired === 0)
+          ? null
+          : {
+              generation: observed.generation,
+              artifact: observed.artifact,
+              fingerprint: observed.fingerprint,
+              isHealthy: observed.instances.ready >= observed.instances.desired,
+            }
+      if (observed?.url) addresses[service] = observed.url
+    }
+  }
+
+  const unyanks = unyanksOf(release, request.yanks)
+  const view = viewOf(release, policy.name)
+  const runningRelease =
+    state.running === null ? null : await readRelease(ledger, request.snapshot, state.running.release)
+  return {
+    facts: {
+      policy,
+      state,
+      release,
+      runningRelease,
+      seen,
+      fingerprints,
+      previews,
+      tags: tagsOf(request.candidate),
+      isVerified: state.verified.some((known) => known.view === view && known.unyanks >= unyanks),
+      direction: request.direction,
+      leaving: request.leaving,
+    },
+    variables,
+    available,
+    secrets: [...secrets],
+    masker: createMasker(secrets),
+    addresses,
+    problems,
+    unyanks,
+  }
+}
+
+/** Those that run, and those whose artifact a hook runs in: only they need their variables. */
+function servicesInNeed({ release, policy, direction }: FactsRequest): ReadonlySet<ServiceName> {
+  const running = Object.entries(release.services).flatMap(([name, service]) => (service.run === null ? [] : [name]))
+  const { before, after } = environmentOf(release, policy.name)
+  const hooks = direction === 'forward' ? [...before, ...after] : []
+  return new Set([...running, ...hooks.map((hook) => hook.service)])
+}
+
+type TargetAnswer =
+  | {
+      reachable: true
+      observation: Observation & { reachable: true }
+      fingerprints: Record<ServiceName, Fingerprint>
+      previews: Record<ServiceName, string>
+    }
+  | (Observation & { reachable: false })
+
+/** All that planning wants to know of one target; one that fails half-way has not answered. */
+async function askTarget(
+  target: Target,
+  services: readonly ServiceName[],
+  complete: readonly ServiceName[],
+  variables: Record<ServiceName, ServiceVariables>,
+  release: Release,
+  signal: AbortSignal,
+): Promise<TargetAnswer> {
+  try {
+    const observation = await target.observe(services, signal)
+    if (!observation.reachable) return observation
+    const values = Object.fromEntries(complete.map((service) => [service, variables[service]?.values ?? {}]))
+    const fingerprints = await target.fingerprint(values, signal)
+    const requests = complete.flatMap((service) => rolloutRequest(release, service, variables, fingerprints))
+    const { previews } = await target.plan(requests, signal)
+    return { reachable: true, observation, fingerprints, previews }
+  } catch (error) {
+    return asUnreachable(error)
+  }
+}
+
+async function readVariables(engine: Engine, request: FactsRequest, problems: Reason[]) {
+  try {
+    return await engine.world.variables.read(request.policy.variables, request.signal)
+  } catch (error) {
+    if (!(error instanceof TrunklineError) || error.kind === 'cancelled') throw error
+    problems.push(reason('variables-unreadable', error.message, error.hint === undefined ? {} : { hint: error.hint }))
+    return new Map<string, string>()
+  }
+}
+
+function missingVariable(policy: EnvironmentPolicy, service: ServiceName, name: string): Reason {
+  const prefix = policy.variables.prefix ?? ''
+  return reason('variable-missing', `${service} needs ${name} in ${policy.name}, and it is not set`, {
+    hint: `export ${prefix}${name}=… where the delivery runs${policy.variables.dotenv.length > 0 ? `, or put it into ${policy.variables.dotenv[0]}` : ''}`,
+  })
+}
+
+/** Services of the release and those still running, by the target that has them. */
+function servicesByTarget(
+  policy: EnvironmentPolicy,
+  state: EnvironmentState,
+  release: Release,
+): Map<TargetName, ServiceName[]> {
+  const byTarget = new Map<TargetName, Set<ServiceName>>()
+  const add = (target: TargetName, service: ServiceName) => {
+    byTarget.set(target, (byTarget.get(target) ?? new Set()).add(service))
+  }
+  for (const [name, service] of Object.entries(release.services)) {
+    if (service.run !== null) add(targetOf(policy, service), name)
+  }
+  for (const [name, service] of Object.entries(state.running?.services ?? {})) {
+    if (Object.hasOwn(policy.targets, service.target)) add(service.target, name)
+  }
+  return new Map([...byTarget].map(([target, services]) => [target, [...services].sort()]))
+}
+
+function asUnreachable(error: unknown): Observation & { reachable: false } {
+  if (!(error instanceof TrunklineError) || error.kind !== 'errored') throw error
+  const hint = error.hint === undefined ? {} : { hint: error.hint }
+  return { reachable: false, reasons: [reason('target-unreachable', error.message, hint)] }
+}
+
+function rolloutRequest(
+  release: Release,
+  name: ServiceName,
+  variables: Record<ServiceName, ServiceVariables>,
+  fingerprints: Record<ServiceName, Fingerprint>,
+): RolloutRequest[] {
+  const service = release.services[name]
+  if (service === undefined || service.run === null) return []
+  return [
+    {
+      service: name,
+      desired: {
+        artifact: service.artifact,
+        generation: generationOf(service),
+        run: service.run,
+        env: service.env,
+        fingerprint: fingerprints[name] ?? null,
+      },
+      variables: variables[name]?.values ?? {},
+      strategy: 'one-at-a-time',
+    },
+  ]
+}
+
+/** Names for people: the short commit, and the git tag where one moved. */
+function tagsOf(candidate: Candidate): string[] {
+  const tags = [candidate.commit.slice(0, 7)]
+  if (candidate.ref !== null && isTagRef(candidate.ref)) tags.push(shortRef(candidate.ref))
+  return tags
+}
+
+/** Names of the variables a service declares secret. */
+export const secretNames = (env: Record<string, EnvironmentVariable>): string[] =>
+  Object.entries(env).flatMap(([name, variable]) => (variable.kind === 'from' && variable.secret ? [name] : []))
+
+/**
+ * References to other services as the addresses they have now. One that has none yet (a hook before the first rollout)
+ * is left out rather than set to nothing.
+ */
+export function withAddresses(
+  env: Record<string, EnvironmentVariable>,
+  values: Record<string, string>,
+  addresses: Record<ServiceName, string>,
+): Record<string, string> {
+  const complete = { ...values }
+  for (const [name, variable] of Object.entries(env)) {
+    const address = variable.kind === 'service' ? addresses[variable.service] : undefined
+    if (address !== undefined) complete[name] = address
+  }
+  return complete
+}
+
+/** Variables of a verification: the environment's own, and every service's address. */
+export function verificationVariables(
+  env: Record<string, EnvironmentVariable>,
+  gathered: Pick<GatheredFacts, 'available'>,
+  addresses: Record<ServiceName, string>,
+): ServiceVariables {
+  const resolved = resolveVariables(env, gathered.available)
+  const values = withAddresses(env, resolved.values, addresses)
+  for (const [service, address] of Object.entries(addresses)) {
+    values[`TRUNKLINE_URL_${service.toUpperCase().replaceAll('-', '_')}`] = address
+  }
+  return { values, secrets: resolved.secrets, missing: resolved.missing }
+}

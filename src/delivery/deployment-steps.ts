@@ -1,0 +1,178 @@
+/** Carries out a deployment's steps: each idempotent, each with its verdict; faults are thrown and retried with a bound. */
+import type { DeploymentStep, Reason, StepOutcome, Verdict } from '../model/index.ts'
+import { erroredError, passed, reason, TrunklineError } from '../model/index.ts'
+import type { RolloutRequest } from '../ports/index.ts'
+import { verificationVariables } from './deployment-facts.ts'
+import { StepFault } from './fault.ts'
+import { runHook } from './hooks.ts'
+import { retryErrored } from './retry.ts'
+import { addressesNow, contextFor, type DeploymentRun, type StepContext } from './step-context.ts'
+import { runGraph } from './step-graph.ts'
+import { prepareOf } from './study.ts'
+import { tagArtifacts } from './tag-artifacts.ts'
+
+/** The step that said no, or null when all are done. */
+export type Execution = { step: DeploymentStep; verdict: Verdict & { ok: false } } | null
+
+export async function executeDeployment(run: DeploymentRun): Promise<Execution> {
+  const { engine, session, plan } = run
+  let failure: Execution = null
+  await runGraph(plan.steps, {
+    concurrency: engine.concurrency,
+    signal: session.signal,
+    run: async (step, signal) => {
+      const verdict = await carryOut(run, step, signal)
+      if (verdict.ok) return true
+      failure ??= { step, verdict }
+      return false
+    },
+  })
+  return failure
+}
+
+/** One step with its announcement, boundaries and retries. */
+async function carryOut(run: DeploymentRun, step: DeploymentStep, signal: AbortSignal): Promise<Verdict> {
+  const { world } = run.engine
+  const environment = run.policy.name
+  const startedMs = world.clock.monotonicMs()
+  const end = (outcome: StepOutcome, detail: { reasons?: Reason[]; logTail?: string[] } = {}) =>
+    world.progress({
+      kind: 'step-ended',
+      step: step.id,
+      environment,
+      outcome,
+      durationMs: world.clock.monotonicMs() - startedMs,
+      ...detail,
+    })
+  const { mask } = run.gathered.masker
+  const log = (line: string) => world.progress({ kind: 'step-log', step: step.id, line: mask(line) })
+  world.progress({ kind: 'step-started', step: step.id, environment, title: titleOf(step) })
+  await world.boundary(`before ${step.id}`)
+  try {
+    const verdict = await retryErrored(async () => maskedVerdict(await perform(step, { run, signal, log }), mask), {
+      clock: world.clock,
+      random: world.random,
+      signal,
+      onRetry: (attempt, delayMs, error) =>
+        world.progress({ kind: 'retrying', step: step.id, attempt, delayMs, message: mask(error.message) }),
+    })
+    await world.boundary(`after ${step.id}`)
+    end(
+      verdict.ok ? 'succeeded' : 'failed',
+      verdict.ok ? {} : { reasons: verdict.reasons, logTail: verdict.logTail ?? [] },
+    )
+    return verdict
+  } catch (error) {
+    const isCancelled = signal.aborted || (error instanceof TrunklineError && error.kind === 'cancelled')
+    const message = mask(error instanceof Error ? error.message : String(error))
+    end(isCancelled ? 'cancelled' : 'errored', isCancelled ? {} : { reasons: [reason('step-errored', message)] })
+    throw error instanceof Error && !isCancelled ? new StepFault(step.id, error) : error
+  }
+}
+
+/** Adapters mask what they know of; nothing that got past them is written down either. */
+const maskedVerdict = (verdict: Verdict, mask: (text: string) => string): Verdict =>
+  verdict.ok
+    ? verdict
+    : {
+        ok: false,
+        reasons: verdict.reasons.map((known) => ({ ...known, message: mask(known.message) })),
+        logTail: (verdict.logTail ?? []).map(mask),
+      }
+
+export function titleOf(step: DeploymentStep): string {
+  switch (step.kind) {
+    case 'hook':
+      return `${step.phase} hook ${step.hook.name}`
+    case 'rollout':
+      return `roll out ${step.service}`
+    case 'remove':
+      return `remove ${step.service}`
+    case 'verify':
+      return `verify ${step.verification.name}`
+    case 'tag':
+      return `tag artifacts ${step.tags.join(', ')}`
+  }
+}
+
+function perform(step: DeploymentStep, context: StepContext): Promise<Verdict> {
+  switch (step.kind) {
+    case 'hook':
+      return runHook(step, context)
+    case 'rollout':
+      return rollOut(step, context)
+    case 'remove':
+      return removeService(step, context)
+    case 'verify':
+      return verify(step, context)
+    case 'tag':
+      return tagForPeople(step, context)
+  }
+}
+
+type StepOf<Kind extends DeploymentStep['kind']> = Extract<DeploymentStep, { kind: Kind }>
+
+async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<Verdict> {
+  const { run } = context
+  const target = await run.engine.world.target(run.policy, step.target)
+  const request: RolloutRequest = {
+    service: step.service,
+    desired: step.desired,
+    variables: run.gathered.variables[step.service]?.values ?? {},
+    strategy: step.strategy,
+  }
+  const targetContext = contextFor(context, step.id, step.service)
+  const verdict = await target.ensure(request, targetContext)
+  return verdict.ok ? await target.verify(request, targetContext) : verdict
+}
+
+async function removeService(step: StepOf<'remove'>, context: StepContext): Promise<Verdict> {
+  const target = await context.run.engine.world.target(context.run.policy, step.target)
+  return await target.remove(step.service, contextFor(context, step.id, step.service))
+}
+
+async function verify(step: StepOf<'verify'>, { run, signal, log }: StepContext): Promise<Verdict> {
+  const { verification } = step
+  const { world } = run.engine
+  const addresses = await addressesNow(run, signal)
+  if (verification.kind === 'http') {
+    const base = addresses[verification.service]
+    if (base === undefined) {
+      return {
+        ok: false,
+        reasons: [reason('no-address', `${verification.service} has no address to probe in ${run.policy.name}`)],
+      }
+    }
+    return await world.probe.probe(
+      {
+        url: new URL(verification.path, base).href,
+        status: verification.status,
+        contains: verification.contains,
+        timeoutMs: verification.timeoutMs,
+      },
+      signal,
+    )
+  }
+  const variables = verificationVariables(verification.env, run.gathered, addresses)
+  if (variables.missing.length > 0) {
+    throw erroredError(
+      'VARIABLE_MISSING',
+      `verification ${verification.name} needs ${variables.missing.join(', ')}, not set here`,
+    )
+  }
+  return await world.builder.runInCheckout(
+    {
+      commit: run.candidate.commit,
+      prepare: await prepareOf(run.engine, run.candidate.commit),
+      run: verification.run,
+      env: { ...variables.values, TRUNKLINE_ENVIRONMENT: run.policy.name },
+      timeoutMs: verification.timeoutMs,
+    },
+    { signal, log, secrets: [...run.gathered.secrets, ...variables.secrets] },
+  )
+}
+
+async function tagForPeople(step: StepOf<'tag'>, { run, signal }: StepContext): Promise<Verdict> {
+  await tagArtifacts(run.engine, run.gathered.facts.release, step, signal)
+  return passed
+}

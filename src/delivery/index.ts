@@ -1,0 +1,12 @@
+/** The engine: what happens when a ref moves, and what people can make happen. `deliver.ts` tells the story. */
+export * from './advance.ts'
+export * from './check-commit.ts'
+export * from './decisions.ts'
+export { type DeliverOptions, deliver } from './deliver.ts'
+export * from './deploy.ts'
+export type { DeliveryResult, Engine, EnvironmentResult } from './engine.ts'
+export * from './rollback.ts'
+export * from './run-task.ts'
+export * from './scene.ts'
+export * from './show-plan.ts'
+export * from './yank-subject.ts'

@@ -1,0 +1,110 @@
+/**
+ * From a commit to its release: every check green, every artifact there, all or nothing. What exists is reused; what is
+ * new is built once, whoever else builds it at the same moment (invariants 1 and 2).
+ */
+import { readRecords } from '../ledger/index.ts'
+import type { CheckRecord, Digest, Reason } from '../model/index.ts'
+import { reason } from '../model/index.ts'
+import type { ReleasePlan, ReleaseStep } from '../planning/index.ts'
+import { planRelease } from '../planning/index.ts'
+import type { Engine } from './engine.ts'
+import { keepWhatIsDone, recordFailure, recordRelease } from './record-release.ts'
+import type { MadeRelease, ReleaseOptions } from './recorded-release.ts'
+import { carryOutReleaseStep, type Learned } from './release-steps.ts'
+import { retryHint } from './retry-hint.ts'
+import { runGraph } from './step-graph.ts'
+import type { Study } from './study.ts'
+
+/** What a commit needs before it has a release; reads records and asks the store for lost bytes. */
+export async function planReleaseOf(engine: Engine, study: Study, options: ReleaseOptions): Promise<ReleasePlan> {
+  const snapshot = await engine.ledger.refresh(options.signal)
+  const checkHashes = Object.values(study.checkHashes).flatMap((checks) => Object.values(checks))
+  const records = await readRecords(engine.ledger, snapshot, {
+    builds: [...new Set(Object.values(study.inputHashes))],
+    checks: [...new Set(checkHashes)],
+  })
+  const recorded = [...new Set([...records.builds.values()].map((record) => record.artifact))]
+  const missing = new Set<Digest>()
+  if (options.mayBuild && !options.checksOnly) {
+    await Promise.all(
+      recorded.map(async (digest) => {
+        if (!(await engine.world.artifacts.has(digest, options.signal))) missing.add(digest)
+      }),
+    )
+  }
+  return planRelease({
+    project: study.project,
+    inputHashes: study.inputHashes,
+    checkHashes: study.checkHashes,
+    builds: records.builds,
+    checks: records.checks,
+    missing,
+    changes: study.changes,
+    retriesRed: options.retriesRed,
+  })
+}
+
+export async function makeRelease(
+  engine: Engine,
+  study: Study,
+  plan: ReleasePlan,
+  options: ReleaseOptions,
+): Promise<MadeRelease> {
+  const red = plan.red[0]
+  if (red !== undefined) return await recordFailure(engine, study, redOnRecord(red), [], [], options)
+  if (!options.mayBuild && plan.steps.length > 0) return { kind: 'missing', reasons: whatIsMissing(study, plan) }
+
+  const learned: Learned = { builds: new Map(), checks: [], artifacts: { ...plan.artifacts }, red: null }
+  const steps = options.checksOnly ? plan.steps.filter((step) => step.kind === 'check') : plan.steps
+  engine.world.progress({ kind: 'release-planned', commit: study.commit.id, services: plan.services, steps })
+  try {
+    await runGraph<ReleaseStep>(steps, {
+      concurrency: engine.concurrency,
+      signal: options.signal,
+      run: (step, signal) => carryOutReleaseStep(engine, study, step, learned, signal),
+    })
+  } catch (error) {
+    await keepWhatIsDone(engine, learned)
+    throw error
+  }
+  if (learned.red !== null) {
+    return await recordFailure(engine, study, learned.red, [...learned.builds.values()], learned.checks, options)
+  }
+  await engine.world.boundary('built')
+  return await recordRelease(engine, study, learned, options)
+}
+
+function redOnRecord(record: CheckRecord): { step: string; reasons: Reason[]; logTail: string[] } {
+  return {
+    step: `check:${record.service}/${record.check}`,
+    reasons: [
+      reason(
+        'check-red',
+        `check ${record.check} of ${record.service} was red for the same inputs at ${record.commit.slice(0, 7)}`,
+        {
+          commit: record.commit,
+          hint: retryHint,
+        },
+      ),
+    ],
+    logTail: record.logTail ?? [],
+  }
+}
+
+function whatIsMissing(study: Study, plan: ReleasePlan): Reason[] {
+  const services = plan.services.filter((service) => service.action === 'build').map((service) => service.name)
+  const what =
+    services.length > 0
+      ? `${services.join(', ')} ${services.length === 1 ? 'was' : 'were'} never built from its inputs`
+      : 'some of its checks have not run'
+  return [
+    reason(
+      'no-release',
+      `commit ${study.commit.id.slice(0, 7)} has no release: ${what}, and a promotion builds nothing`,
+      {
+        commit: study.commit.id,
+        hint: 'deliver it to the first environment of its way, then it moves on by itself',
+      },
+    ),
+  ]
+}

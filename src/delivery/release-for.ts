@@ -1,0 +1,35 @@
+/** The release of a commit: on record, or made now where making it is allowed. */
+import type { Release } from '../model/index.ts'
+import { artifactsOf } from '../planning/index.ts'
+import type { Engine } from './engine.ts'
+import { makeRelease, planReleaseOf } from './make-release.ts'
+import { type MadeRelease, recordedRelease } from './recorded-release.ts'
+import type { Scene } from './scene.ts'
+import { studyCommit } from './study.ts'
+
+export type ReleaseChoice = {
+  /** Promotions never build (invariant 2). */
+  mayBuild: boolean
+  /** A person asked to try red checks and failed builds again. */
+  retriesRed: boolean
+  signal: AbortSignal
+}
+
+/** On record, or made now: checks, builds, records; all or nothing. */
+export async function releaseFor(engine: Engine, scene: Scene, choice: ReleaseChoice): Promise<MadeRelease> {
+  const recorded = await recordedRelease(engine, scene.commit, choice.retriesRed, choice.signal)
+  const isUsable =
+    recorded?.kind !== 'made' || !choice.mayBuild || (await hasAllBytes(engine, recorded.release, choice.signal))
+  if (recorded !== null && isUsable) return recorded
+  const study = await studyCommit(engine, scene.project, scene.commit, { explain: choice.mayBuild })
+  const options = { ...choice, checksOnly: false }
+  const made = await makeRelease(engine, study, await planReleaseOf(engine, study, options), options)
+  // A release on record stays what it is; only its lost bytes were made again.
+  return made.kind === 'made' && recorded !== null ? recorded : made
+}
+
+/** A store that was emptied, or another machine's own store: the bytes can be built again where building is allowed. */
+async function hasAllBytes(engine: Engine, release: Release, signal: AbortSignal): Promise<boolean> {
+  const found = await Promise.all(artifactsOf(release).map((digest) => engine.world.artifacts.has(digest, signal)))
+  return found.every(Boolean)
+}

@@ -1,0 +1,184 @@
+/** One deployment from its start to its end: steps, verdict, reactions, and what history says of it. */
+import type { NewEvent } from '../ledger/index.ts'
+import type { ActiveDeployment, DeploymentId, DeploymentPlan, Reaction, Verdict, Waiting } from '../model/index.ts'
+import { reason, TrunklineError } from '../model/index.ts'
+import { runningServices } from '../planning/index.ts'
+import type { DeployRequest } from './deploy-request.ts'
+import { resultOf } from './deploy-request.ts'
+import type { GatheredFacts } from './deployment-facts.ts'
+import type { Execution } from './deployment-steps.ts'
+import { executeDeployment } from './deployment-steps.ts'
+import type { Engine, EnvironmentResult } from './engine.ts'
+import { isOusted, reasonOfError, unwrapFault } from './fault.ts'
+import { hooksAfter } from './hooks.ts'
+import { notify } from './notify.ts'
+import { takingPlaceOf } from './queue.ts'
+import { react } from './react.ts'
+import type { Session } from './session.ts'
+
+export type PlannedDeployment = {
+  plan: DeploymentPlan
+  gathered: GatheredFacts
+  /** A deployment that was begun before and is gone on with. */
+  resumes: ActiveDeployment | null
+  /** What waited when the lease was taken. */
+  older: Waiting | null
+}
+
+type Run = PlannedDeployment & {
+  engine: Engine
+  session: Session
+  request: DeployRequest
+  id: DeploymentId
+  startedMs: number
+}
+
+export async function runDeployment(
+  engine: Engine,
+  session: Session,
+  request: DeployRequest,
+  planned: PlannedDeployment,
+): Promise<EnvironmentResult> {
+  const { policy, candidate } = request
+  const { world } = engine
+  const { plan, gathered, resumes } = planned
+  const id = resumes?.id ?? (`d-${policy.name}-${world.random.hex(6)}` as DeploymentId)
+  const run: Run = { ...planned, engine, session, request, id, startedMs: world.clock.monotonicMs() }
+  world.progress({
+    kind: 'deployment-planned',
+    environment: policy.name,
+    version: candidate.version,
+    direction: 'forward',
+    steps: plan.steps,
+  })
+  await begin(run)
+  let execution: Execution
+  try {
+    execution = await executeDeployment({
+      engine,
+      session,
+      policy,
+      id,
+      candidate,
+      plan,
+      gathered,
+      hookDecision: request.hookDecision,
+    })
+  } catch (error) {
+    return await recordFault(run, error)
+  }
+  return execution === null ? await succeed(run) : await fail(run, execution.step.id, execution.verdict)
+}
+
+async function begin({ engine, session, request, plan, resumes, older, id }: Run): Promise<void> {
+  const { world } = engine
+  const { policy, candidate, trigger } = request
+  await session.append(...takingPlaceOf(older, request), ...settlingAbandoned(session, id, candidate.version), {
+    kind: 'started',
+    deployment: id,
+    trigger,
+    candidate,
+    plan: plan.hash,
+    services: plan.services.filter((service) => service.action !== 'none').map((service) => service.name),
+    reasons: resumes === null ? [] : [reason('resumed', `${world.holder.label} goes on with what was begun`)],
+  })
+  notify(engine, request, 'started', { plan: plan.hash })
+  await world.boundary(`started ${policy.name}`)
+}
+
+/** A deployment that another release replaces ends in the history, too. */
+function settlingAbandoned(session: Session, next: DeploymentId, version: string): NewEvent[] {
+  const old = session.state().deployment
+  if (old === null || old.id === next || old.phase === 'aborted') return []
+  const why = reason('replaced', `${version} takes the place of ${old.candidate.version}`)
+  return [{ kind: 'aborted', deployment: old.id, reasons: [why] }]
+}
+
+async function succeed({ engine, session, request, plan, gathered, id, startedMs }: Run): Promise<EnvironmentResult> {
+  const { candidate, trigger, policy } = request
+  const { unyanks } = gathered
+  await engine.world.boundary(`verified ${policy.name}`)
+  const closed = await closeUnlessCancelled(
+    session,
+    { kind: 'verified', deployment: id, candidate, unyanks },
+    {
+      kind: 'succeeded',
+      deployment: id,
+      trigger,
+      candidate,
+      services: runningServices(gathered.facts, request.inputHashes),
+      hooks: hooksAfter(session.state().hooks, plan),
+      unyanks,
+    },
+  )
+  if (!closed) return cancelled(engine, request, id)
+  notify(engine, request, 'succeeded', {
+    durationMs: engine.world.clock.monotonicMs() - startedMs,
+    plan: plan.hash,
+  })
+  return resultOf(engine, request, 'succeeded', [], id)
+}
+
+/** False where someone cancelled the deployment at the very last moment: their word stands in the ledger. */
+async function closeUnlessCancelled(session: Session, ...events: NewEvent[]): Promise<boolean> {
+  try {
+    await session.close(...events)
+    return true
+  } catch (error) {
+    if (session.state().deployment?.phase !== 'aborted') throw error
+    return false
+  }
+}
+
+async function fail(run: Run, step: string, verdict: Verdict & { ok: false }): Promise<EnvironmentResult> {
+  const { engine, session, request, id, startedMs } = run
+  const { policy, candidate, project } = request
+  const logTail = verdict.logTail ?? []
+  const durationMs = engine.world.clock.monotonicMs() - startedMs
+  const reactions = reactionsTo(session, request)
+  const { reasons } = verdict
+  await session.append({ kind: 'failed', deployment: id, candidate, step, logTail, reactions, reasons })
+  await engine.world.boundary(`failed ${policy.name}`)
+  const told = await react(engine, session, project, policy, { step, logTail, durationMs })
+  return resultOf(engine, request, 'failed', [...reasons, ...told], id)
+}
+
+/** What was a release healthy here before is not banned because its variables changed. */
+function reactionsTo(session: Session, request: DeployRequest): Reaction[] {
+  const wasHealthyHere = session.state().running?.release === request.candidate.release
+  return request.policy.onFailure.filter((reaction) => !(reaction === 'yank' && wasHealthyHere))
+}
+
+/** A cancelled caller, a lost lease, a world that misbehaves: each ends differently, and only the first is thrown on. */
+async function recordFault(run: Run, error: unknown): Promise<EnvironmentResult> {
+  const { engine, session, request, gathered, id } = run
+  const { fault, step } = unwrapFault(error)
+  if (isOusted(fault) || isOusted(session.signal.reason)) {
+    const ousted = isOusted(fault) ? fault : session.signal.reason
+    return resultOf(engine, request, 'errored', [reasonOfError(ousted)], id)
+  }
+  const isCancelled = session.signal.aborted || (fault instanceof TrunklineError && fault.kind === 'cancelled')
+  if (isCancelled) return await recordCancellation(run)
+  if (!(fault instanceof TrunklineError)) throw fault
+  const reasons = [reasonOfError(fault, gathered.masker.mask)]
+  await session.append({ kind: 'errored', deployment: id, candidate: request.candidate, step, logTail: [], reasons })
+  notify(engine, request, 'errored', { reasons, step })
+  return resultOf(engine, request, 'errored', reasons, id)
+}
+
+async function recordCancellation({ engine, session, request, id }: Run): Promise<EnvironmentResult> {
+  await abortInLedger(engine, session, id)
+  if (request.signal.aborted) throw request.signal.reason
+  return cancelled(engine, request, id)
+}
+
+const cancelled = (engine: Engine, request: DeployRequest, id: DeploymentId): EnvironmentResult =>
+  resultOf(engine, request, 'failed', [reason('cancelled', 'the deployment was cancelled')], id)
+
+/** Says that a deployment was cancelled, where `trunkline cancel` has not said so already. */
+export async function abortInLedger(engine: Engine, session: Session, id: DeploymentId): Promise<void> {
+  const { deployment } = session.state()
+  if (deployment?.id !== id || deployment.phase === 'aborted') return
+  const why = reason('cancelled', `${engine.world.actor.name} cancelled it`)
+  await session.append({ kind: 'aborted', deployment: id, reasons: [why] })
+}

@@ -1,0 +1,48 @@
+/** What every step of a deployment works with. */
+import type { Candidate, DeploymentId, DeploymentPlan, EnvironmentPolicy, ServiceName } from '../model/index.ts'
+import type { TargetContext } from '../ports/index.ts'
+import type { GatheredFacts } from './deployment-facts.ts'
+import type { Engine } from './engine.ts'
+import type { Session } from './session.ts'
+
+/** What a person decided about hooks whose outcome nobody knows. */
+export type HookDecision = 'ask' | 'assume-done' | 'rerun'
+
+export type DeploymentRun = {
+  engine: Engine
+  session: Session
+  policy: EnvironmentPolicy
+  id: DeploymentId
+  candidate: Candidate
+  plan: DeploymentPlan
+  gathered: GatheredFacts
+  hookDecision: HookDecision
+}
+
+export type StepContext = { run: DeploymentRun; signal: AbortSignal; log(line: string): void }
+
+/** What a target gets to know and may say during one step. */
+export function contextFor({ run, signal, log }: StepContext, step: string, service: ServiceName): TargetContext {
+  const { world } = run.engine
+  return {
+    signal,
+    epoch: run.session.epoch,
+    artifacts: world.artifacts,
+    report: (update) => world.progress({ kind: 'instances', step, environment: run.policy.name, service, ...update }),
+    log,
+  }
+}
+
+/** Addresses may be new since the plan was made. */
+export async function addressesNow(run: DeploymentRun, signal: AbortSignal): Promise<Record<ServiceName, string>> {
+  const addresses = { ...run.gathered.addresses }
+  for (const name of Object.keys(run.policy.targets)) {
+    const target = await run.engine.world.target(run.policy, name)
+    const observation = await target.observe(Object.keys(run.gathered.facts.release.services), signal)
+    if (!observation.reachable) continue
+    for (const [service, observed] of Object.entries(observation.services)) {
+      if (observed.url !== null) addresses[service] = observed.url
+    }
+  }
+  return addresses
+}

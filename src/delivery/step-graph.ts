@@ -1,0 +1,66 @@
+/** Runs a graph of steps: each after those it needs, independent ones side by side, none after the first failure. */
+import { cancelledError } from '../model/index.ts'
+
+export type GraphStep = { id: string; needs: readonly string[] }
+
+export type GraphOptions<Step extends GraphStep> = {
+  concurrency: number
+  signal: AbortSignal
+  /** Answers whether the step succeeded; `false` ends the run. Throwing ends it too, and is thrown on. */
+  run(step: Step, signal: AbortSignal): Promise<boolean>
+}
+
+/**
+ * Answers the step that failed first, or null. When one fails, those still running are told to stop and waited for:
+ * nothing of the graph runs on after this returns.
+ */
+export async function runGraph<Step extends GraphStep>(
+  steps: readonly Step[],
+  { concurrency, signal, run }: GraphOptions<Step>,
+): Promise<Step | null> {
+  const known = new Set(steps.map((step) => step.id))
+  const done = new Set<string>()
+  const waiting = new Set(steps)
+  const running = new Map<string, Promise<void>>()
+  const stop = new AbortController()
+  const stepSignal = AbortSignal.any([signal, stop.signal])
+  let failed: Step | null = null
+  let fault: { error: unknown } | null = null
+
+  const start = (step: Step) => {
+    waiting.delete(step)
+    const ended = run(step, stepSignal)
+      .then((succeeded) => {
+        if (succeeded) done.add(step.id)
+        else {
+          failed ??= step
+          stop.abort(cancelledError(`${step.id} failed`))
+        }
+      })
+      .catch((error: unknown) => {
+        // A step that was told to stop because another failed has no story of its own.
+        if (failed === null && fault === null) fault = { error }
+        stop.abort(cancelledError(`${step.id} ended`))
+      })
+      .finally(() => running.delete(step.id))
+    running.set(step.id, ended)
+  }
+
+  while (waiting.size + running.size > 0) {
+    if (!stepSignal.aborted) {
+      for (const step of waiting) {
+        if (running.size >= concurrency) break
+        if (step.needs.every((need) => done.has(need) || !known.has(need))) start(step)
+      }
+    }
+    if (running.size === 0) break
+    await Promise.race(running.values())
+  }
+  if (fault !== null) throw (fault as { error: unknown }).error
+  if (failed === null) {
+    if (signal.aborted) throw signal.reason
+    if (waiting.size > 0)
+      throw new Error(`steps wait for each other: ${[...waiting].map((step) => step.id).join(', ')}`)
+  }
+  return failed
+}

@@ -1,0 +1,145 @@
+/** What a commit's tree says: the inputs of every service, the hashes over them, and why they differ from before. */
+import type {
+  Commit,
+  CommitId,
+  EnvironmentName,
+  InputHash,
+  ObjectId,
+  PathChange,
+  Project,
+  Reason,
+  ServiceName,
+  TreeEntry,
+} from '../model/index.ts'
+import type { FileContents, InputHashes, Selection } from '../planning/inputs/index.ts'
+import {
+  createReuseExplanation,
+  explainHash,
+  filesToRead,
+  hashInputs,
+  maximumReadRounds,
+  selectInputs,
+  selectOverlays,
+} from '../planning/inputs/index.ts'
+import type { PrepareRequest } from '../ports/index.ts'
+import type { Engine } from './engine.ts'
+
+export type Study = {
+  commit: Commit
+  project: Project
+  selection: Selection
+  hashes: InputHashes
+  inputHashes: Record<ServiceName, InputHash>
+  checkHashes: Record<ServiceName, Record<string, InputHash>>
+  prepare: PrepareRequest | null
+  parts: {
+    deployInputs: Record<ServiceName, Record<string, ObjectId>>
+    overlays: Record<EnvironmentName, Record<string, ObjectId>>
+  }
+  /** Per service, what differs from the commit compared with, or why nothing does; empty where there was none. */
+  changes: Record<ServiceName, Reason[]>
+  /** The commit compared with. */
+  comparedWith: CommitId | null
+}
+
+export type StudyOptions = {
+  /** Compares with an earlier commit, so that reasons can name the file. */
+  explain: boolean
+  /** Which one; default: the first parent. */
+  against?: CommitId | null
+}
+
+export async function studyCommit(
+  engine: Engine,
+  project: Project,
+  commit: Commit,
+  options: StudyOptions,
+): Promise<Study> {
+  const look = await lookAt(engine, project, commit.id)
+  const { selection, hashes } = look
+  const study: Study = {
+    commit,
+    project,
+    selection,
+    hashes,
+    inputHashes: hashes.inputHash,
+    checkHashes: hashes.checkHash,
+    prepare: prepareRequest(project, selection, hashes),
+    parts: {
+      deployInputs: Object.fromEntries(
+        Object.entries(selection).map(([name, inputs]) => [
+          name,
+          objectIds(inputs.deployInputs.map((selected) => selected.entry)),
+        ]),
+      ),
+      overlays: Object.fromEntries(
+        Object.entries(selectOverlays(project, look.tree)).map(([name, entries]) => [name, objectIds(entries)]),
+      ),
+    },
+    changes: {},
+    comparedWith: null,
+  }
+  return options.explain ? await explained(engine, study, options.against) : study
+}
+
+const objectIds = (entries: readonly TreeEntry[]): Record<string, ObjectId> =>
+  Object.fromEntries(entries.map((entry) => [entry.path, entry.oid]))
+
+async function lookAt(engine: Engine, project: Project, commit: CommitId) {
+  const { source, environment, builder } = engine.world
+  const tree = await source.tree(commit)
+  const contents = await readContents(engine, project, tree)
+  const selection = selectInputs(project, tree, contents)
+  const hashes = hashInputs({ project, selection, platform: builder.platform, environmentValues: environment })
+  return { tree, selection, hashes }
+}
+
+/** The few files whose content decides what is an input, batch by batch: what one names is read in the next. */
+async function readContents(
+  engine: Engine,
+  project: Project,
+  tree: Awaited<ReturnType<Engine['world']['source']['tree']>>,
+): Promise<FileContents> {
+  const contents = new Map<ObjectId, Uint8Array>()
+  for (let round = 0; round < maximumReadRounds; round++) {
+    const wanted = filesToRead(project, tree, contents)
+    if (wanted.length === 0) break
+    const read = await engine.world.source.readBlobs(wanted.map((entry) => entry.oid))
+    for (const [oid, bytes] of read) contents.set(oid, bytes)
+    if (read.size === 0) break
+  }
+  return contents
+}
+
+/** Compares with an earlier commit where it is at hand; a missing or unreadable one only means fewer words. */
+async function explained(engine: Engine, study: Study, against: CommitId | null | undefined): Promise<Study> {
+  const before = against ?? study.commit.parents[0] ?? null
+  if (before === null || before === study.commit.id || !(await engine.world.source.has(before))) return study
+  const earlier = await engine.world
+    .projectAt(before)
+    .then(async (project) => ({ project, ...(await lookAt(engine, project, before)) }))
+    .catch(() => null)
+  const changes: PathChange[] = await engine.world.source.changes(before, study.commit.id)
+  const reuse = createReuseExplanation({ selection: study.selection, previous: earlier?.selection ?? null, changes })
+  const told: Record<ServiceName, Reason[]> = {}
+  for (const [name, hashed] of Object.entries(study.hashes.services)) {
+    const old = earlier?.hashes.services[name]?.build ?? null
+    const isSame = old !== null && old.hash === hashed.build.hash
+    told[name] = isSame ? reuse(name) : earlier === null ? [] : explainHash(old, hashed.build, changes)
+  }
+  return { ...study, changes: told, comparedWith: before }
+}
+
+function prepareRequest(project: Project, selection: Selection, hashes: InputHashes): PrepareRequest | null {
+  if (project.prepare === null || hashes.prepareHash === null) return null
+  const files = Object.values(selection)[0]?.prepare ?? []
+  return { ...project.prepare, hash: hashes.prepareHash, files: files.map(({ entry }) => entry) }
+}
+
+/** What a checkout of this commit needs before a command can run in it. */
+export async function prepareOf(engine: Engine, commit: CommitId): Promise<PrepareRequest | null> {
+  const project = await engine.world.projectAt(commit)
+  if (project.prepare === null) return null
+  const { selection, hashes } = await lookAt(engine, project, commit)
+  return prepareRequest(project, selection, hashes)
+}

@@ -1,0 +1,17 @@
+import type { DeploymentStep, Release } from '../model/index.ts'
+import type { Engine } from './engine.ts'
+
+/** Names a release's artifacts in the store, for people. One store holds all services, so a tag names its service: `carts-v1.0.0`. */
+export async function tagArtifacts(
+  engine: Engine,
+  release: Release,
+  step: Extract<DeploymentStep, { kind: 'tag' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const services = Object.entries(release.services)
+  for (const artifact of step.artifacts) {
+    const names = services.filter(([, service]) => service.artifact === artifact).map(([name]) => name)
+    const tags = names.flatMap((name) => step.tags.map((tag) => `${name}-${tag}`))
+    await engine.world.artifacts.tag(artifact, tags, signal)
+  }
+}

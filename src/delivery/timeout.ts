@@ -1,0 +1,22 @@
+/** Time limits on the world's own clock, so that a simulated world has them too. */
+import { erroredError } from '../model/index.ts'
+import type { Clock } from '../ports/index.ts'
+
+/** Runs `action` with a signal that aborts after `timeoutMs` (errored `TIMEOUT`). */
+export async function withTimeout<T>(
+  clock: Clock,
+  timeoutMs: number,
+  action: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController()
+  const timer = new AbortController()
+  clock
+    .sleep(timeoutMs, timer.signal)
+    .then(() => over.abort(erroredError('TIMEOUT', `no answer within ${timeoutMs} ms`)))
+    .catch(() => {})
+  try {
+    return await action(over.signal)
+  } finally {
+    timer.abort(new Error('done'))
+  }
+}

@@ -1,0 +1,63 @@
+/** One environment as this machine would deliver to it: its variables and its targets. */
+import type { Engine, Scene } from '../delivery/index.ts'
+import type { EnvironmentPolicy } from '../model/index.ts'
+import { bad, type Finding } from './finding.ts'
+
+export async function examineEnvironment(
+  engine: Engine,
+  scene: Scene,
+  name: string,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const { policyOf } = await import('../delivery/index.ts')
+  const policy = policyOf(scene.project, name)
+  if (policy === null) return []
+  const targets = Object.keys(policy.targets).map((target) => examineTarget(engine, scene, policy, target, signal))
+  return [...(await examineVariables(engine, scene, policy, signal)), ...(await Promise.all(targets))]
+}
+
+async function examineVariables(
+  { world }: Engine,
+  { project }: Scene,
+  policy: EnvironmentPolicy,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const about = aboutOf(policy)
+  try {
+    const available = await world.variables.read(policy.variables, signal)
+    const declared = Object.values(project.services).flatMap((service) => Object.values(service.env))
+    const wanted = declared.flatMap((variable) =>
+      variable.kind === 'from' && variable.default === null && !available.has(variable.from) ? [variable.from] : [],
+    )
+    if (wanted.length === 0) return []
+    const names = [...new Set(wanted)].map((variable) => `${policy.variables.prefix ?? ''}${variable}`)
+    const hint = `a delivery to ${policy.name} from this machine needs them`
+    return [{ about, verdict: 'note', message: `not set here: ${names.join(', ')}`, hint }]
+  } catch (error) {
+    return [bad(about, error)]
+  }
+}
+
+async function examineTarget(
+  { world }: Engine,
+  { project }: Scene,
+  policy: EnvironmentPolicy,
+  name: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const about = aboutOf(policy)
+  try {
+    const target = await world.target(policy, name)
+    const observation = await target.observe(Object.keys(project.services), signal)
+    if (!observation.reachable) {
+      return { about, verdict: 'bad', message: observation.reasons.map((reason) => reason.message).join('; ') }
+    }
+    const { fencing } = target.capabilities
+    const message = `target ${name} (${target.kind}) answers; a stale controller is fenced off: ${fencing}`
+    return { about, verdict: 'good', message }
+  } catch (error) {
+    return bad(about, error)
+  }
+}
+
+const aboutOf = (policy: EnvironmentPolicy): string => `environment ${policy.name}`

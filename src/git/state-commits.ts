@@ -1,0 +1,109 @@
+/** State commits as a `git fast-import` stream: one process makes them all. Pure. */
+import { type CommitId, isObjectId } from '../model/index.ts'
+import type { StateCommit, StateUpdate } from '../ports/index.ts'
+
+export type CommitStream = {
+  input: Buffer
+  /** Reads the ids of the tips from what fast-import printed, in the order of the updates that have one. */
+  tipsOf(output: Buffer): CommitId[]
+}
+
+export type StreamOptions = {
+  objectFormat: 'sha1' | 'sha256'
+  /** Unique among the streams that one cache takes at a time: their branches must not meet. */
+  name: string
+}
+
+/** The stream that makes the commits of all updates. Its branches stand in it alone: it leaves no ref behind. */
+export function commitStream(updates: readonly StateUpdate[], { objectFormat, name }: StreamOptions): CommitStream {
+  const zeroId = '0'.repeat(objectFormat === 'sha256' ? 64 : 40)
+  const parts: Buffer[] = []
+  let mark = 0
+  let tipCount = 0
+  updates.forEach((update, index) => {
+    const commits = commitsOf(update)
+    if (commits.length === 0) return
+    const branch = `refs/import/${name}-${index}`
+    const parent = update.change.kind === 'append' ? update.expected : null
+    for (const [position, commit] of commits.entries()) {
+      mark++
+      parts.push(commitCommand({ branch, mark, commit, parent: position === 0 ? parent : null }))
+    }
+    tipCount++
+    parts.push(Buffer.from(`get-mark :${mark}\nreset ${branch}\nfrom ${zeroId}\n\n`))
+  })
+  parts.push(Buffer.from('done\n'))
+  return {
+    input: Buffer.concat(parts),
+    tipsOf(output) {
+      const ids = output.toString('latin1').split('\n').filter(isObjectId)
+      if (ids.length !== tipCount) throw new TypeError(`git fast-import made ${ids.length} tips of ${tipCount}`)
+      return ids as CommitId[] // marks of commits
+    },
+  }
+}
+
+/** The commits an update puts on its ref, oldest first. */
+export function commitsOf({ change }: StateUpdate): readonly StateCommit[] {
+  return change.kind === 'append' ? change.commits : change.kind === 'replace' ? [change.commit] : []
+}
+
+/** Subject, body and trailers as git lays them out, each in its place whatever the texts hold. */
+export function commitMessage({ subject, body, trailers }: StateCommit): string {
+  const trailerLines = trailers.map(([name, value]) => `${trailerName(name)}: ${oneLine(value)}`)
+  const paragraphs = [oneLine(subject), cleanText(body).trim(), trailerLines.join('\n')]
+  return `${paragraphs.filter((paragraph) => paragraph !== '').join('\n\n')}\n`
+}
+
+function commitCommand(request: {
+  branch: string
+  mark: number
+  commit: StateCommit
+  parent: CommitId | null
+}): Buffer {
+  const { branch, mark, commit, parent } = request
+  const who = `${identity(commit.author)} ${Math.floor(timeOf(commit.at) / 1000)} +0000`
+  const message = Buffer.from(commitMessage(commit))
+  const head = `commit ${branch}\nmark :${mark}\nauthor ${who}\ncommitter ${who}\ndata ${message.length}\n`
+  const files = Object.entries(commit.put).flatMap(([path, text]) => {
+    const content = Buffer.from(text)
+    return [Buffer.from(`M 100644 inline ${quotePath(path)}\ndata ${content.length}\n`), content, Buffer.from('\n')]
+  })
+  return Buffer.concat([
+    Buffer.from(head),
+    message,
+    Buffer.from(`\n${parent === null ? '' : `from ${parent}\n`}`),
+    ...commit.remove.map((path) => Buffer.from(`D ${quotePath(path)}\n`)),
+    ...files,
+    Buffer.from('\n'),
+  ])
+}
+
+function timeOf(at: string): number {
+  const time = Date.parse(at)
+  if (Number.isNaN(time)) throw new TypeError(`not a time: ${JSON.stringify(at)}`)
+  return time
+}
+
+/** git takes neither angle brackets nor line ends in a name. */
+function identity({ name, email }: StateCommit['author']): string {
+  const clean = (text: string) => oneLine(text.replace(/[<>]/g, ''))
+  return `${clean(name) || 'unknown'} <${clean(email)}>`
+}
+
+/** Always quoted: then no character of a path means anything. */
+function quotePath(path: string): string {
+  const isRelative = path !== '' && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  if (!isRelative || path.includes('\0')) throw new TypeError(`not a path in a tree: ${JSON.stringify(path)}`)
+  return `"${path.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`
+}
+
+const trailerName = (name: string): string => name.replace(/[^A-Za-z0-9-]+/g, '-')
+
+const oneLine = (text: string): string =>
+  text
+    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
+    .replace(/ {2,}/g, ' ')
+    .trim()
+
+const cleanText = (text: string): string => text.replaceAll('\r\n', '\n').replaceAll('\0', '')

@@ -1,0 +1,87 @@
+/** What `git ls-tree -r -z` and `git diff-tree -r -z` print, read as bytes in one pass: 100,000 files are common. */
+import type { EntryMode, ObjectId, PathChange, Tree, TreeEntry } from '../model/index.ts'
+import { decodePath } from './path-bytes.ts'
+
+/** Parses `<mode> <type> <id>\t<path>\0…` into a tree sorted by path. */
+export function parseTreeListing(output: Buffer): Tree {
+  const entries: TreeEntry[] = []
+  let isSorted = true
+  let previous = ''
+  let at = 0
+  while (at < output.length) {
+    const tab = output.indexOf(0x09, at)
+    const end = output.indexOf(0, tab)
+    if (tab === -1 || end === -1) throw new TypeError('git ls-tree was cut short')
+    const mode = entryMode(output.toString('latin1', at, at + 6))
+    const oid = output.toString('latin1', output.lastIndexOf(0x20, tab) + 1, tab) as ObjectId // git prints full ids
+    const path = pathBetween(output, tab + 1, end)
+    entries.push({ path, mode, oid })
+    if (path < previous) isSorted = false
+    previous = path
+    at = end + 1
+  }
+  // git sorts by bytes, which is code-unit order but for characters beyond U+FFFF and raw bytes.
+  return isSorted ? entries : entries.sort(byPath)
+}
+
+/** The entry of a path. The tree is sorted: no need to look at every one. */
+export function findEntry(tree: Tree, path: string): TreeEntry | null {
+  let low = 0
+  let high = tree.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const entry = tree[middle]
+    if (!entry) return null
+    if (entry.path === path) return entry
+    if (entry.path < path) low = middle + 1
+    else high = middle - 1
+  }
+  return null
+}
+
+/** Parses `:<mode> <mode> <id> <id> <status>\0<path>\0…` into changes sorted by path. */
+export function parseChanges(output: Buffer): PathChange[] {
+  const changes: PathChange[] = []
+  let at = 0
+  while (at < output.length) {
+    const headEnd = output.indexOf(0, at)
+    const end = output.indexOf(0, headEnd + 1)
+    if (headEnd === -1 || end === -1) throw new TypeError('git diff-tree was cut short')
+    const [fromMode = '', toMode = '', fromId = '', toId = ''] = output.toString('latin1', at + 1, headEnd).split(' ')
+    const path = pathBetween(output, headEnd + 1, end)
+    const from = entryOf(path, fromMode, fromId)
+    const to = entryOf(path, toMode, toId)
+    changes.push({ path, kind: changeKind(from, to), from, to })
+    at = end + 1
+  }
+  return changes.sort(byPath)
+}
+
+const byPath = (left: { path: string }, right: { path: string }) =>
+  left.path < right.path ? -1 : left.path > right.path ? 1 : 0
+
+/** ASCII, which most paths are, needs no decoding. */
+function pathBetween(output: Buffer, start: number, end: number): string {
+  for (let at = start; at < end; at++) {
+    if ((output[at] ?? 0) >= 0x80) return decodePath(output.subarray(start, end))
+  }
+  return output.toString('latin1', start, end)
+}
+
+function entryOf(path: string, mode: string, id: string): TreeEntry | null {
+  return mode === '000000' ? null : { path, mode: entryMode(mode), oid: id as ObjectId } // git prints full ids
+}
+
+function changeKind(from: TreeEntry | null, to: TreeEntry | null): PathChange['kind'] {
+  if (from === null) return 'added'
+  if (to === null) return 'removed'
+  return from.oid === to.oid ? 'mode-changed' : 'modified'
+}
+
+/** Old git wrote 100664 for what is 100644 today. */
+function entryMode(mode: string): EntryMode {
+  if (mode === '100755') return 'executable'
+  if (mode === '120000') return 'symlink'
+  if (mode === '160000') return 'submodule'
+  return 'file'
+}

@@ -1,0 +1,33 @@
+/** Trunkline's own folder on this machine (`TRUNKLINE_HOME`, default `~/.trunkline`). All but `artifacts/` and `fleet/` may be deleted at any time. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { sha256 } from '../hashing/index.ts'
+
+export type Home = {
+  root: string
+  /** Bare cache of one state location. */
+  stateCache(location: string): string
+  /** Bare caches of commits that a clone lacks. */
+  sources: string
+  /** Default OCI layout of one project. */
+  artifacts(project: string): string
+  /** Snapshots of `prepare`, by hash. */
+  prepared: string
+  /** Clean directories of builds under way. */
+  work: string
+  /** Everything of the fleet agent on this host. */
+  fleet: string
+}
+
+export function homeAt(environment: NodeJS.ProcessEnv): Home {
+  const root = environment['TRUNKLINE_HOME'] || join(homedir(), '.trunkline')
+  return {
+    root,
+    stateCache: (location) => join(root, 'state', `${sha256(location).slice(0, 16)}.git`),
+    sources: join(root, 'sources'),
+    artifacts: (project) => join(root, 'artifacts', project),
+    prepared: join(root, 'prepared'),
+    work: join(root, 'work'),
+    fleet: join(root, 'fleet'),
+  }
+}

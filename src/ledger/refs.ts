@@ -1,0 +1,19 @@
+/** Where state lives: one place that knows the ref names. */
+import type { EnvironmentName, RefName } from '../model/index.ts'
+
+export type StateRefs = {
+  /** Prefix of everything, with its slash. */
+  all: RefName
+  builds: RefName
+  yanks: RefName
+  environment(name: EnvironmentName): RefName
+  lease(name: EnvironmentName): RefName
+}
+
+export const stateRefs = (prefix: string): StateRefs => ({
+  all: `${prefix}/`,
+  builds: `${prefix}/builds`,
+  yanks: `${prefix}/yanks`,
+  environment: (name) => `${prefix}/env/${name}`,
+  lease: (name) => `${prefix}/lease/${name}`,
+})

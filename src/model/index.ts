@@ -1,0 +1,11 @@
+/** The words of Trunkline as types (see docs/glossary.md). This folder imports nothing and does no I/O. */
+export * from './environment.ts'
+export * from './error.ts'
+export * from './identity.ts'
+export * from './outcome.ts'
+export * from './plan.ts'
+export * from './progress.ts'
+export * from './project.ts'
+export * from './reason.ts'
+export * from './release.ts'
+export * from './source.ts'

@@ -1,0 +1,232 @@
+/**
+ * A parsed `trunkline.yaml`. Durations are milliseconds, sizes bytes, patterns globs relative to the repository's root.
+ * `Environment` has two halves (invariant 12): its policy is read from the remote's trunk, its recipe from the commit.
+ */
+import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
+
+export type Project = {
+  name: string
+  /** Branch name, without `refs/heads/`. */
+  trunk: string
+  shared: Input[]
+  artifacts: ArtifactStoreLocation
+  /** `any` for builds whose output does not depend on the machine, else `<os>/<arch>` as Node names them (`linux/x64`). */
+  platform: string | null
+  /** Tool name to version prefix: part of every input hash, and checked on the machine before a build. */
+  tools: Record<string, string>
+  prepare: Prepare | null
+  services: Record<ServiceName, Service>
+  environments: Record<EnvironmentName, Environment>
+  tasks: Record<string, Task>
+  /** Group name to its members. */
+  people: Record<string, Person[]>
+  notify: NotificationChannel[]
+  state: StateSettings
+}
+
+export type StateSettings = {
+  /** A remote's name or URL; falls back to the local repository only where that remote is not configured at all. */
+  remote: string
+  /** Ref prefix, without trailing slash: `refs/trunkline`. */
+  prefix: string
+  leaseTtlMs: number
+}
+
+export type ArtifactStoreLocation =
+  | {
+      kind: 'oci-layout' /** Absolute, or relative to the repository; null: under Trunkline's home. */
+      path: string | null
+    }
+  | { kind: 'oci-registry' /** `registry.example/shop` */; repository: string; insecure: boolean }
+
+/** What belongs to a build. With `keys`, only those keys of a structured file (dotenv, JSON, YAML, TOML) do. */
+export type Input = { pattern: string; keys?: string[] }
+
+/** Installs what builds need, once per content. */
+export type Prepare = { run: string; inputs: string[]; timeoutMs: number; env: BuildEnvironment }
+
+/** The environment a command sees: `PATH`, `HOME`, `TMPDIR` and locale, plus what stands here. Part of the input hash. */
+export type BuildEnvironment = {
+  /** Fixed values. */
+  set: Record<string, string>
+  /** Names passed through from the caller (their values count into the hash). */
+  pass: string[]
+}
+
+export type Check = { run: string; timeoutMs: number; env: BuildEnvironment }
+
+export type Build = { run: string; timeoutMs: number; env: BuildEnvironment }
+
+export type ArtifactRecipe =
+  /** A tar of the matching files below `from`, a folder of the build directory ('' is the whole); paths in it start there. */
+  | { kind: 'bundle'; from: string; include: string[]; exclude: string[] }
+  /** The same files as a zip. */
+  | { kind: 'zip'; from: string; include: string[]; exclude: string[] }
+  /** This service runs another service's artifact. */
+  | { kind: 'of'; service: ServiceName }
+
+export type Service = {
+  name: ServiceName
+  /** Folder whose content is an input; null where all inputs are declared. */
+  path: string | null
+  inputs: Input[]
+  checkInputs: string[]
+  deployInputs: string[]
+  ignore: string[]
+  /** Whether imports of workspaces, Go packages, Dockerfile COPY and path dependencies are read as inputs. */
+  infer: boolean
+  /** Services whose artifacts this build starts from: unpacked at `.trunkline/needs/<name>` in the build directory. */
+  needs: ServiceName[]
+  checks: Record<string, Check>
+  build: Build | null
+  artifact: ArtifactRecipe
+  /** Changing it rebuilds, though no input changed. */
+  rebuild: string | null
+  run: Run | null
+  env: Record<string, EnvironmentVariable>
+  deployAfter: ServiceName[]
+  /** Which target of an environment runs it, by name; null: the environment's only target. */
+  target: TargetName | null
+}
+
+export type Run = {
+  command: string
+  /** Name of the variable in which an instance is told its port; null: it serves nothing. */
+  port: string | null
+  /** Path that answers 2xx when the instance can take requests; null: an accepted connection is enough. */
+  health: string | null
+  /** How long a start may take before the instance counts as failed. */
+  startTimeoutMs: number
+  /** How long running requests may take when an instance is drained, before it is told to stop. */
+  drainTimeoutMs: number
+  /** From SIGTERM to SIGKILL. */
+  stopTimeoutMs: number
+}
+
+export type EnvironmentVariable =
+  | { kind: 'value'; value: string }
+  /** Read from the environment's variable source when deploying. */
+  | { kind: 'from'; from: string; secret: boolean; default: string | null }
+  /** The address (`http://host:port`) of another service in the same environment. */
+  | { kind: 'service'; service: ServiceName }
+
+export type Environment = EnvironmentPolicy & { recipe: EnvironmentRecipe }
+
+/** Read from the remote's trunk. */
+export type EnvironmentPolicy = {
+  name: EnvironmentName
+  routes: Route[]
+  after: EnvironmentName[]
+  approval: ApprovalPolicy | null
+  windows: DeploymentWindow[]
+  targets: Record<TargetName, TargetConfig>
+  variables: VariableSourceConfig
+  onFailure: Reaction[]
+}
+
+/** Read from the commit; travels in the release. */
+export type EnvironmentRecipe = {
+  rollout: RolloutStrategy
+  before: Hook[]
+  after: Hook[]
+  /** Run in reverse order on the way back. */
+  rollback: Hook[]
+  verify: Verification[]
+  /** This environment's overlay: paths only it sees. */
+  deployInputs: string[]
+}
+
+/** Of an environment that a commit does not know. */
+export const emptyRecipe: EnvironmentRecipe = {
+  rollout: 'one-at-a-time',
+  before: [],
+  after: [],
+  rollback: [],
+  verify: [],
+  deployInputs: [],
+}
+
+export type Route = {
+  kind: 'branch' | 'tag'
+  /** `*` matches within one path segment, `**` across, `{name}` captures one segment's part. */
+  pattern: string
+  /** The commit must be reachable from this branch at the remote. */
+  reachableFrom: string | null
+}
+
+export type ApprovalPolicy = {
+  /** `@group` or an e-mail; empty: anyone who may push. */
+  by: string[]
+  quorum: number
+  notAuthor: boolean
+  expiresMs: number | null
+}
+
+export type DeploymentWindow = { cron: string; durationMs: number; timezone: string }
+
+export type RolloutStrategy = 'one-at-a-time' | 'half' | 'all-at-once'
+
+export type Reaction = 'rollback' | 'yank' | 'notify'
+
+/** One member per platform; each target folder owns its own part. */
+export type TargetConfig = { kind: 'fleet'; fleet: FleetConfig }
+
+export type FleetConfig = {
+  /** `local`; hosts over SSH come later. */
+  hosts: string[]
+  replicas: number
+  /** Fixed public ports by service; others get a stable one assigned. */
+  ports: Record<ServiceName, number>
+  /** Address the router listens on. */
+  listen: string
+}
+
+export type VariableSourceConfig = { prefix: string | null; dotenv: string[] }
+
+/** A command in a service's own artifact and environment. */
+export type Hook = {
+  name: string
+  service: ServiceName
+  run: string
+  timeoutMs: number
+  /** Running it again is harmless: an unknown outcome reruns it. */
+  idempotent: boolean
+  /** It cannot be undone: a rollback past it needs force. */
+  irreversible: boolean
+}
+
+export type Verification = {
+  name: string
+  timeoutMs: number
+  env: Record<string, EnvironmentVariable>
+} & (
+  | { kind: 'command'; run: string }
+  | { kind: 'http'; service: ServiceName; path: string; status: number; contains: string | null }
+)
+
+export type Task = { name: string; service: ServiceName; run: string; timeoutMs: number }
+
+export type Person = { email: string; name: string | null; ssh: string | null; slack: string | null }
+
+export type NotificationKind =
+  | 'started'
+  | 'succeeded'
+  | 'failed'
+  | 'errored'
+  | 'waiting'
+  | 'rolled-back'
+  | 'yanked'
+  | 'held'
+
+/** Secret values are named, never written: `from` is a variable of the process that delivers. */
+export type NotificationChannel =
+  | { kind: 'slack'; url: SecretReference; on: NotificationKind[]; environments: EnvironmentName[] }
+  | {
+      kind: 'webhook'
+      url: SecretReference
+      secret: SecretReference | null
+      on: NotificationKind[]
+      environments: EnvironmentName[]
+    }
+
+export type SecretReference = { from: string } | { value: string }

@@ -1,0 +1,124 @@
+/**
+ * What a pattern of `trunkline.yaml` means in a tree.
+ *
+ * A glob (picomatch, dots included, case-sensitive) relative to the root. A pattern without wildcards names a file, a
+ * link, a submodule or a folder with everything below. Where names look like wildcards (`pages/[id].tsx`), a path
+ * that stands in the tree exactly so is meant as well. A pattern that points into a submodule means the submodule, one
+ * that points through a symbolic link means the link and what lies behind it.
+ *
+ * A pattern is never tried against every file: the folders before its first wildcard are looked up as a range.
+ */
+import picomatch from 'picomatch'
+import type { CommitView } from './commit-view.ts'
+import type { Positions, TreeIndex } from './tree-index.ts'
+
+const wildcard = /[*?[\]{}()\\]/
+
+/** Positions of a normal pattern in the tree as it stands, links not followed. */
+export function matchInTree(index: TreeIndex, normal: string): Positions {
+  const segments = segmentsOf(normal)
+  const literal = firstWildcard(segments)
+  const standing = standingSegments(index, segments)
+  const found = matchFrom(index, segments, literal)
+  return standing > literal ? union(found, matchFrom(index, segments, standing)) : found
+}
+
+/** What a pattern means that points into a submodule or through symbolic links. */
+export function matchBehind(
+  view: Pick<CommitView, 'find' | 'entry' | 'matchHere' | 'firstLinkOn' | 'resolve'>,
+  pattern: string,
+): Positions {
+  const segments = segmentsOf(normalizePattern(pattern))
+  const literal = firstWildcard(segments)
+  for (let count = 1; count <= literal; count += 1) {
+    const position = view.find(segments.slice(0, count).join('/'))
+    if (position >= 0 && view.entry(position).mode === 'submodule') return [position]
+  }
+  const directory = segments.slice(0, literal).join('/')
+  const link = view.firstLinkOn(directory)
+  if (link === null) return []
+  const destination = view.resolve(directory)
+  if (destination.kind !== 'directory' && destination.kind !== 'file') return [view.find(link)]
+  const target = destination.kind === 'file' ? view.entry(destination.position).path : destination.path
+  return union(destination.links, view.matchHere([target, ...segments.slice(literal)].join('/')))
+}
+
+const segmentsOf = (normal: string): string[] => (normal === '' ? [] : normal.split('/'))
+
+/** `./a//b/` → `a/b`, `.` → the whole tree. */
+export const normalizePattern = (pattern: string): string =>
+  pattern
+    .split('/')
+    .filter((segment) => segment !== '' && segment !== '.')
+    .join('/')
+
+function firstWildcard(segments: readonly string[]): number {
+  const at = segments.findIndex((segment) => wildcard.test(segment))
+  return at < 0 ? segments.length : at
+}
+
+/** How many leading segments stand in the tree exactly as written, wildcards or not. */
+function standingSegments(index: TreeIndex, segments: readonly string[]): number {
+  let count = segments.length
+  while (count > 0) {
+    const path = segments.slice(0, count).join('/')
+    if (index.isDirectory(path) || (count === segments.length && index.find(path) >= 0)) return count
+    count -= 1
+  }
+  return 0
+}
+
+/** Takes the first `literal` segments by their letters, the rest as a glob below them. */
+function matchFrom(index: TreeIndex, segments: readonly string[], literal: number): Positions {
+  const directory = segments.slice(0, literal).join('/')
+  const { start, end } = index.rangeBelow(directory)
+  const rest = segments.slice(literal).join('/')
+  if (rest === '') {
+    const itself = index.find(directory)
+    const below = span(start, end)
+    return itself < 0 ? below : [itself, ...below]
+  }
+  if (rest === '**' || rest === '**/*') return span(start, end)
+  const accepts = acceptRest(rest)
+  const prefixLength = directory === '' ? 0 : directory.length + 1
+  const found: number[] = []
+  for (let position = start; position < end; position += 1) {
+    if (accepts(index.entry(position).path, prefixLength)) found.push(position)
+  }
+  return found
+}
+
+/** Whether the part of a path from `offset` on matches. */
+function acceptRest(rest: string): (path: string, offset: number) => boolean {
+  const name = /^\*\*\/(\*?)([^/*?[\]{}()\\]+)$/.exec(rest)
+  if (name !== null) {
+    // `**/package.json` and `**/*.go` are most of all globs, and need no regular expression.
+    const ending = name[2] ?? ''
+    if (name[1] === '*') return (path, offset) => path.endsWith(ending) && path.length - offset >= ending.length
+    return (path, offset) =>
+      path.endsWith(ending) &&
+      (path.length - ending.length === offset ||
+        (path.length - ending.length > offset && path[path.length - ending.length - 1] === '/'))
+  }
+  const expression = globExpression(rest)
+  return (path, offset) => expression.test(offset === 0 ? path : path.slice(offset))
+}
+
+/** The regular expression of a glob; newlines in names are ordinary characters, `!` at the front too. */
+export const globExpression = (glob: string): RegExp =>
+  picomatch.makeRe(literalParentheses(glob), { dot: true, nonegate: true, strictSlashes: true, flags: 's' })
+
+/** `app/(shop)/page.tsx` is a common folder name; only `@(a|b)` and its kin are patterns. */
+const literalParentheses = (glob: string): string =>
+  /[?*+@!]\(/.test(glob) ? glob : glob.replace(/(?<!\\)[()]/g, (parenthesis) => `\\${parenthesis}`)
+
+const span = (start: number, end: number): number[] =>
+  Array.from({ length: end - start }, (_, offset) => start + offset)
+
+/** Both, ascending, each once. */
+export const union = (left: Positions, right: Positions): Positions =>
+  left.length === 0
+    ? right
+    : right.length === 0
+      ? left
+      : [...new Set([...left, ...right])].sort((one, other) => one - other)

@@ -1,0 +1,69 @@
+/** Pure: a release from a commit's recipe and its artifacts, and the identities that hang on its content. */
+import { digestOf } from '../hashing/index.ts'
+import type {
+  Digest,
+  EnvironmentName,
+  ObjectId,
+  Project,
+  Release,
+  ReleasedEnvironment,
+  ReleasedService,
+  ReleaseId,
+  ServiceName,
+  ViewHash,
+} from '../model/index.ts'
+import { emptyRecipe } from '../model/index.ts'
+
+export type ReleaseParts = {
+  project: Project
+  artifacts: Record<ServiceName, Digest>
+  /** Path to object id, by service. */
+  deployInputs: Record<ServiceName, Record<string, ObjectId>>
+  /** Path to object id of each environment's overlay. */
+  overlays: Record<EnvironmentName, Record<string, ObjectId>>
+}
+
+/** Everything needed to deploy. Two commits with the same content have the same release. */
+export function composeRelease(parts: ReleaseParts): Release {
+  const services: Record<ServiceName, ReleasedService> = {}
+  for (const service of Object.values(parts.project.services)) {
+    const artifact = parts.artifacts[service.name]
+    if (artifact === undefined) throw new Error(`no artifact for ${service.name}`)
+    services[service.name] = {
+      artifact,
+      deployInputs: parts.deployInputs[service.name] ?? {},
+      run: service.run,
+      env: service.env,
+      deployAfter: service.deployAfter,
+      target: service.target,
+    }
+  }
+  const environments: Record<EnvironmentName, ReleasedEnvironment> = {}
+  for (const environment of Object.values(parts.project.environments)) {
+    environments[environment.name] = { ...environment.recipe, overlay: parts.overlays[environment.name] ?? {} }
+  }
+  const content = { version: 1 as const, services, environments, tasks: parts.project.tasks }
+  return { ...content, id: digestOf('release', content) as ReleaseId }
+}
+
+/** What one environment sees of a release; an environment its commit did not know sees the services and nothing else. */
+export const environmentOf = (release: Release, environment: EnvironmentName): ReleasedEnvironment =>
+  release.environments[environment] ?? { ...emptyRecipe, overlay: {} }
+
+/** Digest of that part: `after: stage` asks whether stage's view of this release was verified there (invariant 4). */
+export const viewOf = (release: Release, environment: EnvironmentName): ViewHash =>
+  digestOf('view', { services: release.services, environment: environmentOf(release, environment) }) as ViewHash
+
+/** What instances of a service are made of, secrets aside. Equal generations need no rollout (invariant 3). */
+export const generationOf = (service: ReleasedService): string =>
+  digestOf('generation', {
+    artifact: service.artifact,
+    run: service.run,
+    env: service.env,
+    deployInputs: service.deployInputs,
+  }).slice(0, 32)
+
+/** Every artifact of a release, once. */
+export const artifactsOf = (release: Release): Digest[] => [
+  ...new Set(Object.values(release.services).map((service) => service.artifact)),
+]

@@ -1,0 +1,59 @@
+import type { Readable } from 'node:stream'
+import type { Digest } from '../model/index.ts'
+
+export type Descriptor = {
+  mediaType: string
+  digest: Digest
+  size: number
+  artifactType?: string
+  annotations?: Record<string, string>
+}
+
+/** An OCI image manifest as used for bundles, zips and images. */
+export type Manifest = {
+  schemaVersion: 2
+  mediaType: 'application/vnd.oci.image.manifest.v1+json'
+  artifactType?: string
+  config: Descriptor
+  layers: Descriptor[]
+  subject?: Descriptor
+  annotations?: Record<string, string>
+}
+
+export type PackedBlob = Descriptor & { content: { kind: 'file'; path: string } | { kind: 'bytes'; bytes: Uint8Array } }
+
+/** An artifact before it is stored: its digest is known, nothing in it varies by time or machine. */
+export type PackedArtifact = {
+  /** Digest of `manifest`. */
+  digest: Digest
+  manifest: Uint8Array
+  blobs: PackedBlob[]
+  sizeBytes: number
+}
+
+export type Referrer = {
+  artifactType: string
+  mediaType: string
+  bytes: Uint8Array
+  annotations?: Record<string, string>
+}
+
+/** Holds artifacts by digest. Every read is checked against the digest that was asked for. */
+export type ArtifactStore = {
+  /** For people: `oci-layout at ~/.trunkline/artifacts/shop`. */
+  readonly location: string
+  has(digest: Digest, signal: AbortSignal): Promise<boolean>
+  /** Idempotent; uploads only what is missing. */
+  put(artifact: PackedArtifact, signal: AbortSignal): Promise<void>
+  /** The manifest, verified. Missing: errored `ARTIFACT_MISSING`; wrong bytes: errored `ARTIFACT_CORRUPT`. */
+  manifest(digest: Digest, signal: AbortSignal): Promise<Manifest>
+  /** A blob as a stream that fails at its end if the bytes are not the digest's. */
+  blob(descriptor: Descriptor, signal: AbortSignal): Promise<Readable>
+  /** Human names for an artifact (short sha, git tag): adds manifests, moves no layers. Idempotent. */
+  tag(digest: Digest, tags: readonly string[], signal: AbortSignal): Promise<void>
+  /** What a tag names now; null where there is none. */
+  resolveTag(tag: string, signal: AbortSignal): Promise<Digest | null>
+  /** Attaches a document (provenance, SBOM) to an artifact; answers the referrer's digest. Idempotent. */
+  attach(subject: Digest, referrer: Referrer, signal: AbortSignal): Promise<Digest>
+  referrers(subject: Digest, signal: AbortSignal): Promise<Descriptor[]>
+}

@@ -1,0 +1,11 @@
+/** The roles the engine needs from the outside, one file a role. Adapters implement them; tests and simulations too. */
+export * from './artifact-store.ts'
+export * from './builder.ts'
+export * from './clock.ts'
+export * from './http-probe.ts'
+export * from './notifier.ts'
+export * from './source-repository.ts'
+export * from './state-store.ts'
+export * from './target.ts'
+export * from './variable-source.ts'
+export * from './world.ts'

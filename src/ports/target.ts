@@ -1,0 +1,103 @@
+import type {
+  DesiredService,
+  Digest,
+  EnvironmentName,
+  Fingerprint,
+  Reason,
+  RolloutStrategy,
+  ServiceName,
+  Verdict,
+} from '../model/index.ts'
+import type { ArtifactStore } from './artifact-store.ts'
+
+/** How far a target can keep a stale controller from writing. */
+export type Fencing = 'strict' | 'conditional' | 'lease-only'
+
+export type TargetCapabilities = { drift: boolean; canary: boolean; trafficSplit: boolean; fencing: Fencing }
+
+export type ObservedService = {
+  /** Generation that takes traffic in full; null where none or a mixture runs. */
+  generation: string | null
+  artifact: Digest | null
+  fingerprint: Fingerprint | null
+  instances: { ready: number; desired: number }
+  /** Public address; null where the service serves nothing. */
+  url: string | null
+  detail?: string
+}
+
+export type Observation =
+  | { reachable: true; services: Record<ServiceName, ObservedService> }
+  | { reachable: false; reasons: Reason[] }
+
+export type RolloutRequest = {
+  service: ServiceName
+  desired: DesiredService
+  /** Resolved variables, secrets included: given to instances, never logged. */
+  variables: Record<string, string>
+  strategy: RolloutStrategy
+}
+
+export type Job = {
+  /** Idempotency key: the same key never starts twice; its outcome is remembered by the target. */
+  key: string
+  name: string
+  service: ServiceName
+  artifact: Digest
+  run: string
+  variables: Record<string, string>
+  /** Names of those variables that are secret; absent: any may be, and none is shown in its output. */
+  secrets?: readonly string[]
+  timeoutMs: number
+}
+
+/** `running` and `unknown` only from `jobOutcome`: a controller that came back asks. */
+export type JobOutcome =
+  | { kind: 'ended'; exitCode: number; logTail: string[] }
+  | { kind: 'timed-out'; logTail: string[] }
+  | { kind: 'running' }
+  /** Started once, and nobody can say how it ended. */
+  | { kind: 'unknown' }
+  | { kind: 'never-started' }
+
+export type LogLine = { at: string; instance: string; stream: 'stdout' | 'stderr'; text: string }
+
+export type LogQuery = { service: ServiceName; lines: number; follow: boolean }
+
+export type TargetContext = {
+  signal: AbortSignal
+  /** Lease epoch of the controller: a target with strict fencing refuses an older one (refused `STALE_CONTROLLER`). */
+  epoch: number
+  artifacts: ArtifactStore
+  report(update: { ready: number; desired: number; old: number }): void
+  log(line: string): void
+}
+
+/** Facts a platform adds to a plan before it is approved: a change set, a plan file. */
+export type TargetPreview = { previews: Record<ServiceName, string> }
+
+/**
+ * A platform under one environment. Every effect is idempotent: it observes first, does what is missing, and
+ * running it twice changes nothing. `failed` verdicts are returned; faults of the world are thrown (`errored`).
+ */
+export type Target = {
+  readonly kind: string
+  readonly environment: EnvironmentName
+  readonly capabilities: TargetCapabilities
+  observe(services: readonly ServiceName[], signal: AbortSignal): Promise<Observation>
+  /** Keyed digests of what each service would receive; the key lies at the target beside the secrets. */
+  fingerprint(
+    variables: Record<ServiceName, Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Record<ServiceName, Fingerprint>>
+  plan(requests: readonly RolloutRequest[], signal: AbortSignal): Promise<TargetPreview>
+  /** Rolls one service to the desired generation. On a failed verdict the old generation is serving again, in full. */
+  ensure(request: RolloutRequest, context: TargetContext): Promise<Verdict>
+  remove(service: ServiceName, context: TargetContext): Promise<Verdict>
+  /** Whether the service still is what was ensured, and healthy. */
+  verify(request: RolloutRequest, context: TargetContext): Promise<Verdict>
+  /** Runs a hook or task to its end. An already ended job with this key answers at once. */
+  runJob(job: Job, context: TargetContext): Promise<JobOutcome>
+  jobOutcome(key: string, signal: AbortSignal): Promise<JobOutcome>
+  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
+}

@@ -1,0 +1,4 @@
+/** Pure state machines of rollouts: which instance starts, takes traffic, drains or stops next. No I/O, no clock. */
+
+export * from './next-rollout-actions.ts'
+export * from './rollout.ts'

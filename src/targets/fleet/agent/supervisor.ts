@@ -1,0 +1,293 @@
+/**
+ * Keeps every instance that is wanted running, every one that is not ending, and the router told. What is wanted stands
+ * in the records; operations change records, and `tick` makes the machine follow them.
+ */
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { usageError } from '../../../model/index.ts'
+import type { RolloutAction } from '../../../rollout/index.ts'
+import { missingArtifact } from './agent-errors.ts'
+import type { ArtifactCache } from './artifact-cache.ts'
+import { findMarked } from './detached-process.ts'
+import { choosePort, type Host } from './host.ts'
+import { Instance } from './instance.ts'
+import { instanceLogRotation, rotateLog } from './log-file.ts'
+import { LogTimes } from './log-times.ts'
+import type { Address, Scope, Template } from './protocol.ts'
+import type { InstanceRecord, ServiceRecord } from './records.ts'
+import type { Route, Routing } from './routing.ts'
+import { scopeKey, serviceKey } from './scope-keys.ts'
+import { ServiceRecords } from './service-records.ts'
+
+/** Ended instances keep their logs, so that a failure can be read about: this many for each service. */
+const keptEnded = 4
+
+export type SupervisorParts = {
+  host: Host
+  artifacts: ArtifactCache
+  routing: Routing
+  wake: () => void
+}
+
+export class Supervisor {
+  readonly logTimes = new LogTimes()
+  private readonly parts: SupervisorParts
+  private readonly services: ServiceRecords
+  private readonly instances = new Map<string, Instance>()
+
+  /** Takes over what an earlier agent left: running processes go on running. */
+  constructor(parts: SupervisorParts) {
+    this.parts = parts
+    const { host } = parts
+    this.services = new ServiceRecords(host)
+    for (const id of readdirSync(host.paths.instances)) {
+      const instance = Instance.load(host, id, parts.wake)
+      if (instance === null) rmSync(join(host.paths.instances, id), { recursive: true, force: true })
+      else this.instances.set(id, instance)
+    }
+    for (const instance of this.live()) if (this.services.get(keyOf(instance)) === undefined) this.endInstance(instance)
+    for (const key of this.keys()) parts.routing.want(key, this.routeOf(key))
+  }
+
+  /** One look at everything. */
+  async tick(nowMs: number): Promise<void> {
+    const { routing, host } = this.parts
+    await routing.refresh()
+    await Promise.all(
+      this.live().map(async (instance) => {
+        await instance.tick(nowMs, routing.view(keyOf(instance), instance.record.id))
+        for (const path of Object.values(instance.logFiles)) {
+          if (rotateLog(path, instanceLogRotation)) host.log(`rotated ${path}`)
+          this.logTimes.observe(path, nowMs)
+        }
+      }),
+    )
+    for (const key of this.keys()) routing.want(key, this.routeOf(key))
+    this.forgetEnded()
+  }
+
+  /** Something is on its way: look often. */
+  get isBusy(): boolean {
+    return this.live().some(
+      ({ record }) =>
+        record.notHealthySinceMs !== null || record.traffic === 'draining' || record.traffic === 'stopping',
+    )
+  }
+
+  /** Ends processes that carry this fleet's mark and belong to nothing: an agent died before it could record them. */
+  endOrphans(jobMarkers: ReadonlySet<string>): void {
+    const { host } = this.parts
+    const current = new Set(this.live().map((instance) => instance.currentMarker))
+    for (const { pid, marker } of findMarked(host.paths.fleetId)) {
+      if (current.has(marker) || jobMarkers.has(marker)) continue
+      host.log(`ending process ${pid}: it was started for ${marker}, which is no more`)
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended by itself meanwhile.
+      }
+    }
+  }
+
+  service(scope: Scope, service: string): { record: ServiceRecord; instances: Instance[] } {
+    const record = this.services.getOrEmpty(scope, service)
+    return { record, instances: this.instancesOf(serviceKey(scope, service)) }
+  }
+
+  servicesOf(scope: Scope): string[] {
+    return this.services.of(scope).map((record) => record.service)
+  }
+
+  /** Addresses once given stay, unless the configuration now names another port. */
+  async reserveAddress(scope: Scope, service: string, listen: string, fixedPort: number | null): Promise<Address> {
+    const record = this.services.getOrEmpty(scope, service)
+    const port = fixedPort ?? record.address?.port ?? null
+    const key = serviceKey(scope, service)
+    const address = await this.parts.routing.reserve(key, { ...this.routeOf(key), listen: { host: listen, port } })
+    if (record.address?.host !== address.host || record.address.port !== address.port) {
+      this.services.put({ ...this.services.getOrEmpty(scope, service), address })
+    }
+    return address
+  }
+
+  /** Makes a generation known, and gives those of its instances that are not healthy a fresh start. */
+  prepareGeneration(scope: Scope, service: string, template: Template): void {
+    if (!this.parts.artifacts.has(template.artifact)) throw missingArtifact(template.artifact)
+    const record = this.services.getOrEmpty(scope, service)
+    const inUse = new Set(this.instancesOf(serviceKey(scope, service)).map((each) => each.record.template.generation))
+    const generations = Object.fromEntries(
+      Object.entries(record.generations).filter(([name]) => name === record.stable || inUse.has(name)),
+    )
+    this.services.put({ ...record, generations: { ...generations, [template.generation]: template } })
+    const nowMs = this.parts.host.clock.now()
+    for (const instance of this.instancesOf(serviceKey(scope, service))) {
+      if (instance.record.template.generation === template.generation) instance.freshStart(nowMs)
+    }
+    this.parts.wake()
+  }
+
+  /** Carries out what a rollout decided. When it returns, the router has been told. */
+  async act(scope: Scope, service: string, actions: readonly RolloutAction[]): Promise<void> {
+    for (const action of actions) {
+      if (action.kind !== 'start') this.direct(scope, service, action)
+      else
+        for (let index = 0; index < action.count; index++) await this.createInstance(scope, service, action.generation)
+    }
+    await this.tellRouter(serviceKey(scope, service))
+    this.parts.wake()
+  }
+
+  /** From now on the service goes back to this generation; others are forgotten when their instances are. */
+  settle(scope: Scope, service: string, generation: string | null): void {
+    const record = this.services.getOrEmpty(scope, service)
+    const template = generation === null ? undefined : record.generations[generation]
+    if (generation !== null && template === undefined) throw unknownGeneration(service, generation)
+    const generations = generation === null || template === undefined ? {} : { [generation]: template }
+    this.services.put({ ...record, stable: generation, generations })
+    this.parts.artifacts.collectGarbage(this.artifactsInUse())
+  }
+
+  /** Ends all of a service at once and gives its address back. */
+  async removeService(scope: Scope, service: string): Promise<void> {
+    const key = serviceKey(scope, service)
+    this.services.delete(key)
+    for (const instance of this.instancesOf(key)) this.endInstance(instance)
+    await this.parts.routing.remove(key)
+    this.parts.wake()
+  }
+
+  /** Ends all of a project's services, or of all projects. */
+  async removeAll(project: string | null): Promise<void> {
+    for (const { scope, service } of this.services.all()) {
+      if (project === null || scope.project === project) await this.removeService(scope, service)
+    }
+  }
+
+  /** Instances of a project that have not ended yet. */
+  remaining(project: string | null): number {
+    return this.live().filter(({ record }) => project === null || record.scope.project === project).length
+  }
+
+  /** Drops the logs of ended instances of services that are no more. */
+  forgetEndedOf(project: string | null): void {
+    for (const [id, { record, folder }] of this.instances) {
+      if (record.endedAtMs === null || (project !== null && record.scope.project !== project)) continue
+      this.instances.delete(id)
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+
+  instancesOf(key: string): Instance[] {
+    return this.live().filter((instance) => keyOf(instance) === key)
+  }
+
+  /** With those that ended, oldest first: their logs are still here. */
+  withEnded(scope: Scope, service: string): Instance[] {
+    return [...this.instances.values()]
+      .filter(({ record }) => scopeKey(record.scope) === scopeKey(scope) && record.service === service)
+      .sort((left, right) => left.record.createdAtMs - right.record.createdAtMs)
+  }
+
+  live(): Instance[] {
+    return [...this.instances.values()].filter(({ record }) => record.endedAtMs === null)
+  }
+
+  private direct(scope: Scope, service: string, action: Exclude<RolloutAction, { kind: 'start' }>): void {
+    const instance = this.instances.get(action.instance)
+    const isOurs = instance !== undefined && keyOf(instance) === serviceKey(scope, service)
+    // What is ending or gone does not come back; the next decision is made on what is observed then.
+    if (!isOurs || instance.record.endedAtMs !== null || instance.record.traffic === 'stopping') return
+    const nowMs = this.parts.host.clock.now()
+    if (action.kind === 'stop') this.endInstance(instance)
+    else if (action.kind === 'admit') instance.change({ traffic: 'serving', drainingSinceMs: null })
+    else if (instance.record.traffic !== 'draining') instance.change({ traffic: 'draining', drainingSinceMs: nowMs })
+  }
+
+  private async createInstance(scope: Scope, service: string, generation: string): Promise<void> {
+    const { host, wake } = this.parts
+    const template = this.services.get(serviceKey(scope, service))?.generations[generation]
+    if (template === undefined) throw unknownGeneration(service, generation)
+    const taken = new Set(this.live().flatMap(({ record }) => record.port ?? []))
+    const port = template.port === null ? null : await choosePort(taken, host.random)
+    const nowMs = host.clock.now()
+    const record: InstanceRecord = {
+      version: 1,
+      id: `${fileSafe(service)}-${host.random.hex(4)}`,
+      scope,
+      service,
+      template,
+      port,
+      traffic: 'none',
+      createdAtMs: nowMs,
+      notHealthySinceMs: nowMs,
+      drainingSinceMs: null,
+      exits: 0,
+      lastEnd: null,
+      endedAtMs: null,
+    }
+    this.instances.set(record.id, Instance.create(host, record, wake))
+  }
+
+  private endInstance(instance: Instance): void {
+    instance.change({ traffic: 'stopping' })
+  }
+
+  private async tellRouter(key: string): Promise<void> {
+    this.parts.routing.want(key, this.routeOf(key))
+    await this.parts.routing.settled(key)
+  }
+
+  private routeOf(key: string): Route {
+    const record = this.services.get(key)
+    const routed = this.instancesOf(key).filter(({ record }) => record.port !== null && record.traffic !== 'stopping')
+    const stable = record?.generations[record.stable ?? '']
+    const templates = routed.length > 0 ? routed.map((instance) => instance.record.template) : stable ? [stable] : []
+    return {
+      listen: { host: record?.address?.host ?? null, port: record?.address?.port ?? null },
+      backends: routed.flatMap(backendOf),
+      // While two generations serve, the more patient one decides.
+      drainTimeoutMs: Math.max(0, ...templates.map((template) => template.drainTimeoutMs)),
+    }
+  }
+
+  private keys(): Set<string> {
+    return new Set(
+      this.services
+        .all()
+        .filter((record) => record.address !== null)
+        .map((record) => serviceKey(record.scope, record.service)),
+    )
+  }
+
+  private artifactsInUse(): Set<string> {
+    const ofServices = this.services.all().flatMap((record) => Object.values(record.generations))
+    return new Set([...ofServices, ...this.live().map(({ record }) => record.template)].map(({ artifact }) => artifact))
+  }
+
+  private forgetEnded(): void {
+    const ended = [...this.instances.values()].filter(({ record }) => record.endedAtMs !== null)
+    for (const group of Map.groupBy(ended, keyOf).values()) {
+      group.sort((left, right) => (right.record.endedAtMs ?? 0) - (left.record.endedAtMs ?? 0))
+      for (const { record, folder, logFiles } of group.slice(keptEnded)) {
+        this.instances.delete(record.id)
+        for (const path of Object.values(logFiles)) this.logTimes.forget(path)
+        rmSync(folder, { recursive: true, force: true })
+      }
+    }
+  }
+}
+
+function backendOf({ record: { id, port, traffic, template } }: Instance): Route['backends'] {
+  if (port === null) return []
+  return [{ id, port, health: template.health, weight: traffic === 'none' ? 0 : 1, drain: traffic === 'draining' }]
+}
+
+const keyOf = ({ record }: Instance): string => serviceKey(record.scope, record.service)
+
+/** For a folder's name and for people; the random part makes it unique. */
+const fileSafe = (service: string): string => service.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 40)
+
+const unknownGeneration = (service: string, generation: string) =>
+  usageError('UNKNOWN_GENERATION', `nothing is known of generation ${generation} of ${service}`, {
+    hint: 'Deploy it again.',
+  })

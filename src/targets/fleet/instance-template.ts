@@ -1,0 +1,72 @@
+/** What a desired service becomes on a host. Pure. */
+import { digestOf } from '../../hashing/index.ts'
+import type { DesiredService, ServiceName } from '../../model/index.ts'
+import type { RolloutRequest } from '../../ports/index.ts'
+import type { Address, Template } from './agent/protocol.ts'
+
+/** Services this one is told the address of. */
+export const referencedServices = (desired: DesiredService): ServiceName[] =>
+  Object.values(desired.env).flatMap((variable) => (variable.kind === 'service' ? [variable.service] : []))
+
+/** How to get to an address from this host: what listens everywhere is reached on the loopback. */
+export function urlOf({ host, port }: Address): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+/**
+ * Everything the instances of a rollout receive. Its `generation` covers the desired generation, the fingerprint of the
+ * variables and the addresses of other services: a changed secret or a moved port is another generation here, though not
+ * in the release.
+ */
+export function templateOf(
+  { service, desired, variables }: RolloutRequest,
+  addresses: Readonly<Record<ServiceName, Address>>,
+  replicas: number,
+): Template {
+  const { run, artifact, fingerprint } = desired
+  const urls = urlsFor(service, desired, addresses)
+  return {
+    generation: digestOf('fleet-generation', { generation: desired.generation, fingerprint, urls }).slice(0, 16),
+    desiredGeneration: desired.generation,
+    fingerprint,
+    artifact,
+    command: run.command,
+    port: run.port,
+    health: run.health,
+    startTimeoutMs: run.startTimeoutMs,
+    drainTimeoutMs: run.drainTimeoutMs,
+    stopTimeoutMs: run.stopTimeoutMs,
+    env: { ...environmentOf(desired, variables), ...urls },
+    secrets: Object.entries(desired.env).flatMap(([name, variable]) =>
+      variable.kind === 'from' && variable.secret ? [name] : [],
+    ),
+    replicas,
+  }
+}
+
+function environmentOf(desired: DesiredService, variables: Readonly<Record<string, string>>): Record<string, string> {
+  const env: Record<string, string> = { ...variables }
+  for (const [name, variable] of Object.entries(desired.env)) {
+    if (variable.kind === 'value') env[name] = variable.value
+    if (variable.kind === 'from' && env[name] === undefined && variable.default !== null) env[name] = variable.default
+  }
+  return env
+}
+
+/** The variables that name other services, as their addresses. */
+function urlsFor(
+  service: ServiceName,
+  desired: DesiredService,
+  addresses: Readonly<Record<ServiceName, Address>>,
+): Record<string, string> {
+  const urls: Record<string, string> = {}
+  for (const [name, variable] of Object.entries(desired.env)) {
+    if (variable.kind !== 'service') continue
+    const address = addresses[variable.service]
+    if (address === undefined)
+      throw new Error(`no address was reserved for ${variable.service}, which ${service} needs`)
+    urls[name] = urlOf(address)
+  }
+  return urls
+}

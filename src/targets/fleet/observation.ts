@@ -1,0 +1,79 @@
+/** What an agent's report means for a release. Pure. */
+import { type DesiredService, type Reason, reason, type ServiceName, type Verdict } from '../../model/index.ts'
+import type { ObservedService } from '../../ports/index.ts'
+import type { InstanceStatus, ServiceStatus } from './agent/protocol.ts'
+import { urlOf } from './instance-template.ts'
+
+export const unknownService: ObservedService = {
+  generation: null,
+  artifact: null,
+  fingerprint: null,
+  instances: { ready: 0, desired: 0 },
+  url: null,
+}
+
+/**
+ * A generation counts as running when its rollout came to its end and nothing else is left: all requests go to it. What
+ * a dead controller had only begun to start is something else, too, which nobody but the next rollout would end.
+ */
+export function observedService(status: ServiceStatus, replicas: number): ObservedService {
+  const taking = status.instances.filter(takesRequests)
+  const { stable } = status
+  const isSettled =
+    stable !== null &&
+    taking.length > 0 &&
+    isAlone(status, stable.generation) &&
+    status.instances.filter(isThere).length <= replicas
+  const artifacts = new Set(taking.map((instance) => instance.artifact))
+  const [artifact = null] = artifacts
+  return {
+    generation: isSettled ? stable.desiredGeneration : null,
+    artifact: artifacts.size === 1 ? artifact : null,
+    fingerprint: isSettled ? stable.fingerprint : null,
+    instances: {
+      ready: taking.filter((instance) => instance.phase === 'healthy').length,
+      desired: stable === null && taking.length === 0 ? 0 : replicas,
+    },
+    url: status.address ? urlOf(status.address) : null,
+    ...detailOf(status),
+  }
+}
+
+const isThere = ({ phase }: InstanceStatus): boolean => phase !== 'stopped'
+
+const takesRequests = (instance: InstanceStatus): boolean =>
+  isThere(instance) && instance.weight > 0 && instance.phase !== 'draining'
+
+function detailOf({ instances }: ServiceStatus): { detail?: string } {
+  const rssBytes = instances.reduce((sum, instance) => sum + (instance.rssBytes ?? 0), 0)
+  const ended = instances.find((instance) => instance.lastEnd !== null && instance.phase !== 'healthy')
+  const parts = [
+    ...(rssBytes > 0 ? [`${Math.round(rssBytes / 1_048_576)} MB`] : []),
+    ...(ended ? [`${ended.id} ${ended.lastEnd}`] : []),
+  ]
+  return parts.length > 0 ? { detail: parts.join(', ') } : {}
+}
+
+/** What an interrupted rollout left behind makes a mixture, also where it takes no requests yet. */
+const isAlone = ({ instances }: ServiceStatus, generation: string): boolean =>
+  instances.filter(isThere).every((instance) => instance.generation === generation)
+
+/** Whether the service's last rollout was to exactly this, and nothing else is left. */
+export function isRunning(status: ServiceStatus, desired: DesiredService): boolean {
+  const { stable } = status
+  const isWanted = stable?.desiredGeneration === desired.generation && stable.fingerprint === desired.fingerprint
+  return isWanted && isAlone(status, stable.generation)
+}
+
+/** Whether the service is what was ensured, complete and healthy. */
+export function judge(service: ServiceName, status: ServiceStatus, desired: DesiredService, replicas: number): Verdict {
+  const reasons: Reason[] = []
+  if (!isRunning(status, desired)) {
+    reasons.push(reason('other-generation', `${service} does not run what was deployed`))
+  }
+  const healthy = status.instances.filter(takesRequests).filter((instance) => instance.phase === 'healthy').length
+  if (healthy < replicas) {
+    reasons.push(reason('not-healthy', `${service} has ${healthy} of ${replicas} healthy instances`))
+  }
+  return reasons.length > 0 ? { ok: false, reasons } : { ok: true }
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Digest } from '../../../src/model/index.ts'
+import type { InstanceStatus, ServiceStatus } from '../../../src/targets/fleet/agent/protocol.ts'
+import { observedService } from '../../../src/targets/fleet/observation.ts'
+
+const artifact = `sha256:${'a'.repeat(64)}` as Digest
+
+let count = 0
+const instance = (change: Partial<InstanceStatus> = {}): InstanceStatus => ({
+  id: `web-${++count}`,
+  generation: 'fleet-1',
+  phase: 'healthy',
+  weight: 1,
+  inFlight: 0,
+  exits: 0,
+  startedAtMs: 0,
+  notHealthySinceMs: null,
+  drainingSinceMs: null,
+  artifact,
+  pid: 1,
+  port: 4000,
+  rssBytes: null,
+  cpuPercent: null,
+  lastEnd: null,
+  ...change,
+})
+
+/** A service whose last rollout to its end was to `one`, in two instances. */
+const observed = (...instances: InstanceStatus[]) => {
+  const stable = {
+    generation: 'fleet-1',
+    desiredGeneration: 'one',
+    fingerprint: null,
+    artifact,
+    replicas: 2,
+    startTimeoutMs: 1,
+    drainTimeoutMs: 1,
+  }
+  const status: ServiceStatus = { service: 'web', revision: 1, nowMs: 0, stable, address: null, instances }
+  return observedService(status, 2)
+}
+
+test('a generation that stands alone and in full is what runs', () => {
+  assert.equal(observed(instance(), instance()).generation, 'one')
+  assert.equal(
+    observed(instance(), instance(), instance({ generation: 'fleet-2', phase: 'stopped' })).generation,
+    'one',
+  )
+})
+
+test('an instance that an interrupted rollout had only begun to start makes a mixture, so that somebody ends it', () => {
+  const leftover = { generation: 'fleet-2', weight: 0 } as const
+  for (const phase of ['starting', 'healthy', 'unhealthy'] as const) {
+    const { generation, instances } = observed(instance(), instance(), instance({ ...leftover, phase }))
+    assert.equal(generation, null, phase)
+    assert.deepEqual(instances, { ready: 2, desired: 2 })
+  }
+  assert.equal(observed(instance(), instance(), instance()).generation, null, 'one more than is wanted')
+})
+
+test('an instance that is down is no mixture: it comes back, and until then one is missing', () => {
+  const { generation, instances } = observed(instance(), instance({ phase: 'unhealthy' }))
+  assert.equal(generation, 'one')
+  assert.deepEqual(instances, { ready: 1, desired: 2 })
+})

@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  ask,
+  newKey,
+  publish,
+  serviceOf,
+  specOf,
+  startBackend,
+  startRouter,
+  type TestBackend,
+  type TestRouter,
+  until,
+  untilStatus,
+} from './router-process.ts'
+
+let router: TestRouter
+const running: TestBackend[] = []
+
+before(async () => {
+  router = await startRouter()
+})
+after(async () => {
+  await router.dispose()
+  await Promise.all(running.map((backend) => backend.close()))
+})
+
+/** A service with one backend. */
+async function serving(handler: RequestListener): Promise<{ port: number; key: string; backend: TestBackend }> {
+  const backend = await startBackend(handler)
+  running.push(backend)
+  const key = newKey()
+  return { key, backend, port: await publish(router, key, serviceOf([specOf(backend)])) }
+}
+
+/** Sends bytes as they are and answers everything that comes until the connection ends. */
+async function raw(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  let got = ''
+  socket.on('data', (chunk) => {
+    got += chunk.toString('latin1')
+  })
+  socket.write(text)
+  await once(socket, 'close')
+  return got
+}
+
+describe('headers', () => {
+  test('say where a request came from, and nothing of one connection passes', async () => {
+    const { port } = await serving((req, res) => res.end(JSON.stringify({ raw: req.rawHeaders, url: req.url })))
+    const { text } = await ask({
+      port,
+      path: '/a/b?c=%20d',
+      headers: {
+        host: 'shop.example',
+        connection: 'X-Private, x-forwarded-for, keep-alive',
+        'keep-alive': 'timeout=5',
+        'proxy-connection': 'keep-alive',
+        'x-private': 'for the router only',
+        'x-forwarded-for': '192.0.2.7',
+        te: 'trailers, gzip',
+        'X-CamelCase': 'kept',
+      },
+    })
+    const { raw: headers, url } = JSON.parse(text) as { raw: string[]; url: string }
+    const headerOf = (name: string) => headers[headers.findIndex((each) => each.toLowerCase() === name) + 1]
+    assert.equal(url, '/a/b?c=%20d')
+    assert.equal(headerOf('host'), 'shop.example')
+    assert.equal(headerOf('x-forwarded-for'), '192.0.2.7, 127.0.0.1')
+    assert.equal(headerOf('x-forwarded-proto'), 'http')
+    assert.equal(headerOf('x-forwarded-host'), 'shop.example')
+    assert.equal(headerOf('te'), 'trailers')
+    assert.ok(headers.includes('X-CamelCase'))
+    for (const gone of ['x-private', 'proxy-connection', 'keep-alive'])
+      assert.ok(!headers.filter((_, at) => at % 2 === 0).some((name) => name.toLowerCase() === gone), gone)
+  })
+
+  test('of an answer come as they are, several of a name too', async () => {
+    const { port } = await serving((_req, res) => {
+      res.writeHead(418, 'Short And Stout', [
+        'set-cookie',
+        'a=1',
+        'set-cookie',
+        'b=2',
+        'x-latin',
+        'gr\xfcn',
+        'connection',
+        'x-mine',
+        'x-mine',
+        '1',
+      ])
+      // Node writes headers as UTF-8 where the body is a string.
+      res.end(Buffer.from('tea'))
+    })
+    const { status, message, headers, text } = await ask({ port })
+    assert.equal(status, 418)
+    assert.equal(message.statusMessage, 'Short And Stout')
+    assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2'])
+    assert.equal(headers['x-latin'], 'gr\xfcn')
+    assert.equal(headers['x-mine'], undefined)
+    assert.equal(text, 'tea')
+  })
+
+  test('a proxy in front that ends TLS is believed', async () => {
+    const { port } = await serving((req, res) => res.end(req.headers['x-forwarded-proto']))
+    assert.equal((await ask({ port, headers: { 'x-forwarded-proto': 'https' } })).text, 'https')
+  })
+
+  test('that are too large are refused', async () => {
+    const { port } = await serving((_req, res) => res.end('never'))
+    assert.equal((await ask({ port, headers: { 'x-large': 'x'.repeat(40_000) } })).status, 431)
+  })
+})
+
+describe('answers', () => {
+  test('HEAD, 204 and 304 have no body and keep the connection usable', async () => {
+    const { port } = await serving((req, res) => {
+      if (req.url === '/204' || req.url === '/304') res.writeHead(Number(req.url.slice(1)), { etag: '"x"' }).end()
+      else res.writeHead(200, { 'content-length': '5' }).end('hello')
+    })
+    const head = await ask({ port, method: 'HEAD' })
+    assert.equal(head.status, 200)
+    assert.equal(head.headers['content-length'], '5')
+    assert.equal(head.text, '')
+    const answers = await raw(
+      port,
+      'GET /204 HTTP/1.1\r\nhost: x\r\n\r\nGET /304 HTTP/1.1\r\nhost: x\r\n\r\nHEAD / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+    )
+    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 204', 'HTTP/1.1 304', 'HTTP/1.1 200', 'HTTP/1.1 200'])
+    assert.ok(answers.endsWith('\r\n\r\nhello'))
+  })
+
+  test('stream: each event arrives while the answer goes on', async () => {
+    let events: ServerResponse | undefined
+    const { port } = await serving((_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      res.flushHeaders()
+      events = res
+    })
+    const outgoing = request({ host: '127.0.0.1', port, agent: false }).end()
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    for (const number of [1, 2, 3]) {
+      events?.write(`data: ${number}\n\n`)
+      const [chunk] = await once(response, 'data')
+      assert.equal(String(chunk), `data: ${number}\n\n`)
+    }
+    events?.end()
+    response.resume()
+    await once(response, 'end')
+    assert.ok(response.complete)
+  })
+
+  test('end with their trailers', async () => {
+    const { port } = await serving((_req, res) => {
+      res.writeHead(200, { trailer: 'x-checksum' })
+      res.write('body')
+      res.addTrailers({ 'x-checksum': '42' })
+      res.end()
+    })
+    const { message, text } = await ask({ port })
+    assert.equal(text, 'body')
+    assert.deepEqual({ ...message.trailers }, { 'x-checksum': '42' })
+  })
+
+  test('are read from the backend only as fast as the client reads', async () => {
+    let written = 0
+    const { port } = await serving((_req, res) => {
+      const chunk = Buffer.alloc(64 * 1024)
+      const fill = () => {
+        while (written < 200 * 1024 * 1024 && !res.destroyed) {
+          written += chunk.length
+          if (!res.write(chunk)) return void res.once('drain', fill)
+        }
+        res.end()
+      }
+      fill()
+    })
+    const outgoing = request({ host: '127.0.0.1', port, agent: false }).end()
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    response.pause()
+    await sleep(300)
+    const whilePaused = written
+    assert.ok(whilePaused < 50 * 1024 * 1024, `${whilePaused} bytes were taken without a reader`)
+    let got = 0
+    for await (const chunk of response) got += chunk.length
+    assert.equal(got, written)
+    assert.ok(got >= 200 * 1024 * 1024)
+  })
+
+  test('that break off break the connection: nothing is cut off silently', async () => {
+    const { port, key } = await serving((req, res) => {
+      res.writeHead(200, req.url === '/length' ? { 'content-length': 1000 } : {})
+      res.write('half')
+      setTimeout(() => req.socket.destroy(), 50)
+    })
+    await assert.rejects(ask({ port, path: '/length' }))
+    await assert.rejects(ask({ port, path: '/chunked' }))
+    // HTTP/1.0 has no other end of a body than the end of the connection: only a reset tells it from success.
+    const socket = connect(port, '127.0.0.1').resume()
+    socket.write('GET / HTTP/1.0\r\n\r\n')
+    const [error] = await once(socket, 'error').catch((cause) => [cause])
+    assert.equal(error.code, 'ECONNRESET')
+    assert.equal((await router.client.service(key))?.totals.failures, 3)
+  })
+
+  test('from a backend that breaks off before it answers are 502', async () => {
+    const { port } = await serving((req) => req.socket.destroy())
+    assert.equal((await ask({ port, method: 'POST', body: 'x' })).status, 502)
+    assert.equal((await ask({ port })).status, 502)
+  })
+
+  test('with invalid headers are 502', async () => {
+    const { port } = await serving((req) => req.socket.end('HTTP/1.1 200 OK\r\ncontent-length: nonsense\r\n\r\n'))
+    assert.equal((await ask({ port })).status, 502)
+  })
+})
+
+describe('requests', () => {
+  test('upload as fast as the backend reads, however large', async () => {
+    const { port } = await serving(async (req, res) => {
+      let got = 0
+      for await (const chunk of req) got += chunk.length
+      res.end(String(got))
+    })
+    const body = Buffer.alloc(30 * 1024 * 1024, 'x')
+    assert.equal((await ask({ port, method: 'POST', body })).text, String(body.length))
+    const outgoing = request({ host: '127.0.0.1', port, method: 'PUT', agent: false })
+    const answered = once(outgoing, 'response')
+    for (let sent = 0; sent < 200; sent++) if (!outgoing.write(body.subarray(0, 100_000))) await once(outgoing, 'drain')
+    outgoing.end()
+    const [response] = (await answered) as [IncomingMessage]
+    assert.equal(String((await response.toArray())[0]), String(200 * 100_000))
+  })
+
+  test('pass their body on while it is being sent', async () => {
+    let seen = ''
+    const { port } = await serving((req, res) => {
+      req.on('data', (chunk) => {
+        seen += chunk
+      })
+      req.on('end', () => res.end('all'))
+    })
+    const outgoing = request({ host: '127.0.0.1', port, method: 'POST', agent: false })
+    outgoing.write('first')
+    await until(() => seen === 'first')
+    outgoing.end('second')
+    await once(outgoing, 'response')
+    assert.equal(seen, 'firstsecond')
+    outgoing.destroy()
+  })
+
+  test('that wait for 100 Continue are told to go on', async () => {
+    const { port } = await serving(async (req, res) => {
+      const body = await req.toArray()
+      res.end(`${req.headers.expect}:${Buffer.concat(body)}`)
+    })
+    const outgoing = request({
+      host: '127.0.0.1',
+      port,
+      method: 'POST',
+      headers: { expect: '100-continue' },
+      agent: false,
+    })
+    outgoing.flushHeaders()
+    await once(outgoing, 'continue')
+    outgoing.end('the body')
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    assert.equal(Buffer.concat(await response.toArray()).toString(), 'undefined:the body')
+  })
+
+  test('that are answered early get that answer, and their connection goes on', async () => {
+    const { port } = await serving((req, res) => {
+      if (req.method === 'GET') return void res.end('next')
+      res.writeHead(413, { connection: 'close' }).end('too large')
+    })
+    const socket = connect(port, '127.0.0.1')
+    let got = ''
+    socket.on('data', (chunk) => {
+      got += chunk
+    })
+    socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nbegin')
+    await until(() => got.includes('too large'))
+    socket.write(`${'x'.repeat(99_995)}GET / HTTP/1.1\r\nhost: x\r\n\r\n`)
+    await until(() => got.endsWith('next'))
+    socket.destroy()
+  })
+
+  test('whose client leaves are ended at the backend', async () => {
+    let ended = 0
+    const { port, key } = await serving((req, res) => {
+      if (req.url === '/streaming') res.write('begin')
+      req.resume()
+      res.once('close', () => {
+        if (!res.writableEnded) ended += 1
+      })
+    })
+    for (const [path, method] of [
+      ['/waiting', 'GET'],
+      ['/streaming', 'GET'],
+      ['/uploading', 'POST'],
+    ] as const) {
+      const before = ended
+      const outgoing = request({ host: '127.0.0.1', port, path, method, agent: false })
+      outgoing.on('error', () => {})
+      if (method === 'POST') outgoing.write('begin')
+      else outgoing.end()
+      await untilStatus(router, key, (status) => status.backends[0]?.inFlight === 1)
+      outgoing.destroy()
+      await until(() => ended === before + 1)
+    }
+    await untilStatus(router, key, (status) => status.backends[0]?.inFlight === 0)
+    assert.equal((await router.client.service(key))?.totals.failures, 0)
+  })
+
+  test('of which nothing was sent are tried elsewhere, with their body', async () => {
+    const dead = await startBackend((_req, res) => res.end('dead'))
+    const alive = await startBackend(async (req, res) => res.end(`alive ${Buffer.concat(await req.toArray())}`))
+    running.push(alive)
+    const key = newKey()
+    // A long interval: only the failing requests themselves can find out.
+    const health = { path: '/healthz', intervalMs: 600_000, timeoutMs: 2000 }
+    const port = await publish(router, key, serviceOf([specOf(dead, { health }), specOf(alive, { health })]))
+    await dead.close()
+    for (let count = 0; count < 10; count++) {
+      const { text, status } = await ask({ port, method: 'POST', body: 'payload' })
+      assert.deepEqual([status, text], [200, 'alive payload'])
+    }
+    await untilStatus(router, key, ({ backends }) => backends[0]?.state === 'unhealthy')
+  })
+
+  test('that came on a kept connection are safe when the backend closed it', async () => {
+    // Closes every kept connection after one answer, without having said so.
+    const { port } = await serving((req, res) => {
+      res.end('ok')
+      res.once('finish', () => setTimeout(() => req.socket.destroy(), 1))
+    })
+    for (let count = 0; count < 30; count++) {
+      assert.equal((await ask({ port })).status, 200)
+      await sleep(count % 5)
+    }
+  })
+
+  test('without any healthy backend wait a moment for one', async () => {
+    const key = newKey()
+    const { listen } = await router.client.putService(key, serviceOf([]))
+    const waiting = ask({ port: listen.port, method: 'POST', body: 'patience' })
+    await untilStatus(router, key, (status) => status.waiting === 1)
+    const backend = await startBackend((req, res) => void req.pipe(res))
+    running.push(backend)
+    await router.client.putService(key, serviceOf([specOf(backend)]))
+    assert.equal((await waiting).text, 'patience')
+  })
+
+  test('without any healthy backend are 503 in the end, and say when to come again', async () => {
+    const key = newKey()
+    const { listen } = await router.client.putService(key, serviceOf([]))
+    const { status, headers, text } = await ask({ port: listen.port })
+    assert.equal(status, 503)
+    assert.equal(headers['retry-after'], '1')
+    assert.match(text, /not ready/)
+  })
+})
+
+describe('hygiene', () => {
+  test('messages whose length is ambiguous are refused, and nothing of them reaches a backend', async () => {
+    const { port, backend } = await serving((_req, res) => res.end('never'))
+    const smuggled = [
+      'content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      'content-length: 5\r\ncontent-length: 6\r\n\r\nhello',
+      'transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n',
+      'transfer-encoding : chunked\r\n\r\n0\r\n\r\n',
+      'content-length: +5\r\n\r\nhello',
+      'content-length: 5, 5\r\n\r\nhello',
+      'x-folded: a\r\n b\r\ncontent-length: 0\r\n\r\n',
+      'host: another\r\ncontent-length: 0\r\n\r\n',
+    ]
+    for (const rest of smuggled) {
+      const got = await raw(port, `POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${rest}`)
+      assert.match(got, /^HTTP\/1\.1 400 /, JSON.stringify(rest))
+    }
+    assert.equal(backend.requests, 0)
+  })
+
+  test('the whole URL may stand in a request; other targets are refused', async () => {
+    const { port } = await serving((req, res) => res.end(req.url))
+    const whole = await raw(port, 'GET http://x/path?q HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    assert.match(whole, /\r\n\/path\?q/)
+    const star = await raw(port, 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    assert.match(star, /^HTTP\/1\.1 400/)
+  })
+
+  test('CONNECT is refused', async () => {
+    const { port } = await serving((_req, res) => res.end())
+    assert.match(
+      await raw(port, 'CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n'),
+      /^HTTP\/1\.1 405 /,
+    )
+  })
+})

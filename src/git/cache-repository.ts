@@ -87,6 +87,13 @@ export function cacheRepository({ directory, objectFormat, environment }: CacheO
       settings: [...cacheSettings, ...settings],
     })
 
+  /** The folder itself, to tell it from one a neighbour puts in its place. */
+  const identity = () =>
+    stat(directory).then(
+      (folder) => folder.ino,
+      () => null,
+    )
+
   const wipe = async () => {
     const aside = `${directory}.${randomUUID()}.old`
     await rename(directory, aside).catch((error: NodeJS.ErrnoException) => {
@@ -102,10 +109,12 @@ export function cacheRepository({ directory, objectFormat, environment }: CacheO
     async prepare() {
       // A neighbour may make it, or throw it away, at the same moment.
       for (let attempt = 0; attempt < 5; attempt++) {
+        const seen = await identity()
         const found = await readMark()
         if (found !== null) return found
         await explainFileSystem(directory, async () => {
-          await wipe()
+          // Only what was seen broken is thrown away: a neighbour may have put a whole one there since, and work in it.
+          if (seen !== null && (await identity()) === seen && (await readMark()) === null) await wipe()
           await make(directory, objectFormat, `${mark}${randomUUID()}\n`)
         })
       }

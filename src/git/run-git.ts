@@ -2,6 +2,7 @@
  * The one way to run git: without prompts, pager, translations or optional locks, within a time limit, and bound to a
  * directory, so that no variable of the caller (a hook's GIT_DIR) leads it elsewhere.
  */
+import { existsSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import { erroredError, TrunklineError } from '../model/index.ts'
 import { runProcess } from '../process/index.ts'
@@ -80,7 +81,7 @@ export function gitAt(place: GitPlace): Git {
         ...(signal === undefined ? {} : { signal }),
       })
     } catch (error) {
-      if (error instanceof TrunklineError && error.code === 'PROCESS_START') throw gitMissing(error)
+      if (error instanceof TrunklineError && error.code === 'PROCESS_START') throw startFailure(place.directory, error)
       throw error
     }
   }
@@ -96,8 +97,14 @@ export function gitAt(place: GitPlace): Git {
   }
 }
 
-const gitMissing = (cause: TrunklineError) =>
-  erroredError('GIT_MISSING', 'git cannot be started', { hint: 'Install git 2.31 or newer and put it on PATH.', cause })
+/** The system answers the same for a program that is missing and for a folder that is gone. */
+const startFailure = (directory: string, cause: TrunklineError) =>
+  existsSync(directory)
+    ? erroredError('GIT_MISSING', 'git cannot be started', {
+        hint: 'Install git 2.31 or newer and put it on PATH.',
+        cause,
+      })
+    : erroredError('GIT_FOLDER_GONE', `the folder git is to work in is gone: ${directory}`, { cause })
 
 function gitEnvironment(place: GitPlace): Record<string, string> {
   const environment: Record<string, string> = {}

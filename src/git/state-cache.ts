@@ -153,7 +153,7 @@ export function stateCache(
 }
 
 /** Errors of the cache itself; those of the remote and of the caller have codes of their own. */
-const damageCodes = ['OBJECT_READ', 'OBJECT_MISSING', 'GIT_FAILED', 'NOT_A_REPOSITORY']
+const damageCodes = ['OBJECT_READ', 'OBJECT_MISSING', 'GIT_FAILED', 'GIT_FOLDER_GONE', 'NOT_A_REPOSITORY']
 
 const isDamage = (error: unknown): boolean =>
   error instanceof DamagedCache || (error instanceof TrunklineError && damageCodes.includes(error.code))

@@ -339,7 +339,8 @@ describe('error display', () => {
   })
 
   test('anything else is shown as a bug, with its stack', () => {
-    const lines = renderError(new TypeError('x is not a function'), style)
+    // As wide as the place this repository stands in may ask for: lines longer than the screen are cut.
+    const lines = renderError(new TypeError('x is not a function'), { ...style, width: Infinity })
     assert.equal(lines[0], 'bug in Trunkline: TypeError: x is not a function')
     assert.match(lines.join('\n'), /pages\.test\.ts/)
   })

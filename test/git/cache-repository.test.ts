@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { cacheRepository } from '../../src/git/cache-repository.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -10,10 +11,13 @@ test('neighbours who make a cache at once all get the same one', async () => {
   await using folder = await temporaryFolder()
   const directory = join(folder.path, 'state.git')
   for (let round = 0; round < 20; round++) {
-    const neighbours = Array.from({ length: 12 }, () =>
-      cacheRepository({ directory, objectFormat: 'sha1', environment: process.env }),
+    const answers = await Promise.all(
+      Array.from({ length: 24 }, async (_, index) => {
+        // Each comes a little later than the one before.
+        for (let turn = 0; turn < index; turn++) await setImmediate()
+        return cacheRepository({ directory, objectFormat: 'sha1', environment: process.env }).prepare()
+      }),
     )
-    const answers = await Promise.all(neighbours.map((neighbour) => neighbour.prepare()))
     assert.equal(new Set(answers).size, 1)
     await rm(directory, { recursive: true })
   }

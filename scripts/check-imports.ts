@@ -16,6 +16,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   rollout: ['model'],
   home: ['hashing'],
   process: ['model'],
+  program: [],
   masking: ['model'],
   config: ['model'],
   clock: ['model', 'ports'],
@@ -35,7 +36,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
     'git/path-bytes.ts',
     'planning/inputs',
   ],
-  targets: ['model', 'ports', 'hashing', 'process', 'masking', 'home', 'rollout', 'artifacts', 'clock'],
+  targets: ['model', 'ports', 'hashing', 'process', 'masking', 'home', 'rollout', 'artifacts', 'clock', 'program'],
   notifications: ['model', 'ports', 'masking', 'hashing'],
   delivery: [
     'model',

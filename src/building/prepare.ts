@@ -97,13 +97,16 @@ const waitedTooLong = () =>
 
 /** Another's run, as long as we want to wait. That it was cancelled, or errored, is not ours: the caller tries again. */
 async function sharedVerdict(other: Promise<Verdict>, signal: AbortSignal): Promise<Verdict> {
-  const cancelled = Promise.withResolvers<never>()
-  const onAbort = () => cancelled.reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
+  let stopListening = () => {}
+  const cancelled = new Promise<never>((_, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    stopListening = () => signal.removeEventListener('abort', onAbort)
+  })
   try {
-    return await Promise.race([other.catch(() => passed), cancelled.promise])
+    return await Promise.race([other.catch(() => passed), cancelled])
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    stopListening()
   }
 }
 

@@ -1,8 +1,8 @@
 /** The words of a command line, parsed by commander as the commands describe themselves. */
 import { Option, Command as Parser } from 'commander'
+import { programVersion } from '../program/index.ts'
 import type { Command, CommandOption, CommandResult, Invocation, Io } from './command.ts'
 import { commandGroups, commands } from './commands/index.ts'
-import { version } from './version.ts'
 import { openProgressView } from './view/open-progress-view.ts'
 import { styleOf } from './view/text/style.ts'
 
@@ -25,7 +25,7 @@ export async function buildParser(options: ParserOptions): Promise<Parser> {
   const parser = new Parser('trunkline')
     .usage('<command> [options]')
     .description('Continuous delivery for repositories with many services.')
-    .version(version, '-V, --version', 'print the version')
+    .version(programVersion, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'help, also of each command')
     .enablePositionalOptions()
     .helpCommand(false)

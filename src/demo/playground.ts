@@ -8,11 +8,11 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { DeliveryResult } from '../delivery/index.ts'
 import { homeAt } from '../home/index.ts'
 import { erroredError } from '../model/index.ts'
 import { runProcess } from '../process/index.ts'
+import { programFolder } from '../program/index.ts'
 import type { StatusDocument } from '../reporting/index.ts'
 import type { Story } from './story.ts'
 
@@ -56,7 +56,7 @@ const commandTimeoutMs = 10 * 60_000
 const pollMs = 40
 const intoRolloutMs = 350
 
-const exampleFolder = (name: string): string => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
+const exampleFolder = (name: string): string => join(programFolder, 'examples', name)
 
 /** How this very program is called again. */
 const selfCommand = (): [string, ...string[]] => [process.execPath, ...process.execArgv, process.argv[1] ?? '']

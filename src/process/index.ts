@@ -1,4 +1,5 @@
 /** Child processes with bounds, and what the operating system knows about processes. */
+export * from './file-lock.ts'
 export * from './line-splitter.ts'
 export * from './process-identity.ts'
 export * from './processes-in-directory.ts'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { tmpdir } from 'node:os'
 import { describe, test } from 'node:test'
 import { commandGroups, commands } from '../../src/cli/commands/index.ts'
-import { version } from '../../src/cli/version.ts'
+import { programVersion } from '../../src/program/index.ts'
 import { runRecorded } from './recorded-io.ts'
 
 const shown = Object.keys(commands).filter((name) => !name.startsWith('__'))
@@ -35,7 +35,7 @@ describe('help', () => {
   }
 
   test('--version is a version and nothing else', async () => {
-    assert.deepEqual(await runRecorded(['--version']), { exitCode: 0, stdout: `${version}\n`, stderr: '' })
+    assert.deepEqual(await runRecorded(['--version']), { exitCode: 0, stdout: `${programVersion}\n`, stderr: '' })
   })
 })
 

@@ -7,7 +7,7 @@ export const agent: Command = {
   options: [{ flags: '--directory <folder>', summary: "the fleet's folder (default: under TRUNKLINE_HOME)" }],
   async run(invocation) {
     const [{ runAgent }, { homeAt }] = await Promise.all([
-      import('../../targets/fleet/agent/main.ts'),
+      import('../../targets/fleet/agent/run-agent.ts'),
       import('../../home/index.ts'),
     ])
     const fleet = textOption(invocation, 'directory') ?? homeAt(invocation.io.environment).fleet

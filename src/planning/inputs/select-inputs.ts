@@ -200,8 +200,8 @@ function positionsOf(view: CommitView, patterns: readonly string[]): ReadonlySet
 
 /** Test files leave the build unless an input declares them. */
 function unlessDeclared(tests: readonly number[], claims: readonly Claim[]): ReadonlySet<number> {
-  const declared = claims.filter((claim) => claim.rule === 'declared').flatMap((claim) => [...claim.positions])
-  return new Set(tests).difference(new Set(declared))
+  const declared = new Set(claims.filter((claim) => claim.rule === 'declared').flatMap((claim) => [...claim.positions]))
+  return new Set(tests.filter((position) => !declared.has(position)))
 }
 
 const ownTests = (service: Service, positions: readonly number[]): Claim =>

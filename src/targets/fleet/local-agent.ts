@@ -1,19 +1,19 @@
 /** Makes sure that an agent of this version runs on this host. Replacing or restarting it touches no service. */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { erroredError, TrunklineError } from '../../model/index.ts'
 import type { Clock } from '../../ports/index.ts'
+import { programCommand, programVersion } from '../../program/index.ts'
 import { type AgentClient, createAgentClient, localConnection } from './agent/client.ts'
 import { type FleetPaths, makeFleetFolders } from './agent/fleet-paths.ts'
 import { baseEnvironmentOf } from './agent/host.ts'
 import { type AgentDescription, agentProtocol } from './agent/protocol.ts'
-import { fleetVersion, isOlder } from './version.ts'
+import { isOlder } from './version.ts'
 
 export type LocalAgentOptions = {
   paths: FleetPaths
   clock: Clock
-  /** Program and arguments that run `runAgent` for this fleet folder; default: this Node with `agent/main.ts`. */
+  /** Program and arguments that run `runAgent` for this fleet folder; default: this Node with `agent/start.ts`. */
   command?: readonly [string, ...string[]]
   version?: string
 }
@@ -23,17 +23,12 @@ const pollMs = 50
 /** An agent that does not come up is started again: the first may have lost to one that was just ending. */
 const restartAfterMs = 5000
 
-export const defaultAgentCommand = (paths: FleetPaths): [string, ...string[]] => [
-  process.execPath,
-  '--disable-warning=ExperimentalWarning',
-  fileURLToPath(new URL('./agent/main.ts', import.meta.url)),
-  paths.root,
-]
+export const defaultAgentCommand = (paths: FleetPaths): [string, ...string[]] => programCommand('agent', paths.root)
 
 /** The client of a running agent of this version. Errored `AGENT_START`, `AGENT_NEWER`. */
 export async function ensureLocalAgent(options: LocalAgentOptions, signal: AbortSignal): Promise<AgentClient> {
   const { paths, clock } = options
-  const version = options.version ?? fleetVersion
+  const version = options.version ?? programVersion
   const client = createAgentClient(localConnection(paths.socket))
   const deadlineMs = clock.monotonicMs() + startTimeoutMs
   let startedMs = Number.NEGATIVE_INFINITY

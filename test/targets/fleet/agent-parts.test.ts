@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +16,6 @@ import { LogTimes } from '../../../src/targets/fleet/agent/log-times.ts'
 import { epochsSchema } from '../../../src/targets/fleet/agent/records.ts'
 import { serviceKey } from '../../../src/targets/fleet/agent/scope-keys.ts'
 import { withExec } from '../../../src/targets/fleet/agent/shell-command.ts'
-import { lockSingleInstance } from '../../../src/targets/fleet/agent/single-instance.ts'
 import { isOlder } from '../../../src/targets/fleet/version.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'trunkline-agent-parts-'))
@@ -114,23 +112,6 @@ test('the fingerprint key is made once, and a damaged one is not silently replac
   assert.notEqual(openFingerprinter(path)({ ...stage, environment: 'prod' }, 'carts', { A: '1', B: '2' }), first)
   writeFileSync(path, 'short')
   assert.throws(() => openFingerprinter(path), isCode('FINGERPRINT_KEY'))
-})
-
-test('only one process holds the lock, and its death frees it', () => {
-  const path = join(folder, 'agent.lock')
-  const source = new URL('../../../src/targets/fleet/agent/single-instance.ts', import.meta.url).href
-  const tryInChild = () => {
-    const code = `const { lockSingleInstance } = await import('${source}')
-      process.stdout.write(lockSingleInstance(process.argv[1]) ? 'held' : 'refused')
-      process.kill(process.pid, 'SIGKILL')`
-    return spawnSync(process.execPath, ['--input-type=module', '-e', code, path], { encoding: 'utf8' }).stdout
-  }
-  assert.equal(tryInChild(), 'held')
-  const lock = lockSingleInstance(path)
-  assert.ok(lock, 'a lock whose holder was killed is free')
-  assert.equal(tryInChild(), 'refused')
-  lock.release()
-  assert.equal(tryInChild(), 'held')
 })
 
 test('bytes that are not those of their digest are not kept', async () => {

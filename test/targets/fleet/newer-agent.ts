@@ -1,6 +1,6 @@
 /** An agent that says it is of a far later version. */
 import assert from 'node:assert/strict'
-import { runAgent } from '../../../src/targets/fleet/agent/main.ts'
+import { runAgent } from '../../../src/targets/fleet/agent/run-agent.ts'
 
 const fleet = process.argv[2]
 assert.ok(fleet)

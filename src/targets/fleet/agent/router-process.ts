@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isSameProcessAlive } from '../../../process/index.ts'
+import { programCommand } from '../../../program/index.ts'
 import type { RouterClient, RouterHealth } from '../router/index.ts'
 import type { Host } from './host.ts'
 
@@ -18,12 +18,7 @@ const startTimeoutMs = 10_000
 const pollMs = 50
 const stopTimeoutMs = 5000
 
-export const defaultRouterCommand = (directory: string): [string, ...string[]] => [
-  process.execPath,
-  '--disable-warning=ExperimentalWarning',
-  fileURLToPath(new URL('../router/main.ts', import.meta.url)),
-  directory,
-]
+export const defaultRouterCommand = (directory: string): [string, ...string[]] => programCommand('router', directory)
 
 export function createRouterProcess(
   host: Host,

@@ -1,9 +1,8 @@
 /** The life of a router process, from the lock on its folder to the end of its last request. */
 import { mkdirSync } from 'node:fs'
 import { destination, type Logger, pino } from 'pino'
-import { currentProcess } from '../../../process/index.ts'
-import { lockSingleInstance } from '../agent/single-instance.ts'
-import { fleetVersion } from '../version.ts'
+import { currentProcess, tryLockFile } from '../../../process/index.ts'
+import { programVersion } from '../../../program/index.ts'
 import { serveControlApi } from './control-api.ts'
 import { routerProtocol, routerSocketPath } from './protocol.ts'
 import { openRouter } from './router.ts'
@@ -16,7 +15,7 @@ export async function runRouter(directory: string): Promise<number> {
   process.umask(0o077)
   mkdirSync(directory, { recursive: true })
   const log = openLog()
-  const lock = lockSingleInstance(`${directory}/router.lock`)
+  const lock = await tryLockFile(`${directory}/router.lock`)
   if (lock === null) {
     log.error({ directory }, 'a router runs for this folder already')
     return 3
@@ -36,11 +35,11 @@ export async function runRouter(directory: string): Promise<number> {
 async function serveUntil(terminated: Promise<void>, directory: string, log: Logger): Promise<void> {
   const { pid, startedAt } = currentProcess()
   const router = await openRouter(directory, (fields, message) => log.info(fields, message))
-  const health = { protocol: routerProtocol, version: fleetVersion, pid, startedAt }
+  const health = { protocol: routerProtocol, version: programVersion, pid, startedAt }
   const fault = (cause: unknown) => log.error({ err: cause }, 'a call failed')
   const control = await serveControlApi(router, health, routerSocketPath(directory), fault)
   surviveFaults(log)
-  log.info({ pid, version: fleetVersion, services: router.statuses().length }, 'ready')
+  log.info({ pid, version: programVersion, services: router.statuses().length }, 'ready')
 
   await terminated
   log.info('ending: no more connections, what is under way goes on')

@@ -4,10 +4,11 @@
  */
 import { existsSync, rmSync } from 'node:fs'
 import { systemClock, systemRandom } from '../../../clock/index.ts'
-import { refusedError, usageError } from '../../../model/index.ts'
+import { refusedError } from '../../../model/index.ts'
 import type { Clock, Random } from '../../../ports/index.ts'
+import { tryLockFile } from '../../../process/index.ts'
+import { programVersion } from '../../../program/index.ts'
 import { createRouterClient, routerSocketPath } from '../router/index.ts'
-import { fleetVersion } from '../version.ts'
 import { createAgentServer } from './agent-server.ts'
 import { ArtifactCache } from './artifact-cache.ts'
 import { Changes } from './changes.ts'
@@ -22,7 +23,6 @@ import { Pacer } from './pacer.ts'
 import { createRouterProcess, defaultRouterCommand } from './router-process.ts'
 import { Routing } from './routing.ts'
 import { ServiceStatuses } from './service-status.ts'
-import { lockSingleInstance } from './single-instance.ts'
 import { Supervisor } from './supervisor.ts'
 
 export type AgentOptions = {
@@ -49,7 +49,7 @@ const maxStopMs = 120_000
 export async function runAgent(options: AgentOptions): Promise<void> {
   const paths = fleetPathsAt(options.fleet)
   makeFleetFolders(paths)
-  const lock = lockSingleInstance(paths.lock)
+  const lock = await tryLockFile(paths.lock)
   if (lock === null) throw refusedError('AGENT_RUNNING', `an agent runs for ${paths.root} already`)
   const host: Host = {
     paths,
@@ -67,7 +67,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
 async function superviseUntilEnd(host: Host, options: AgentOptions): Promise<void> {
   const { paths, clock } = host
-  const version = options.version ?? fleetVersion
+  const version = options.version ?? programVersion
   const pacer = new Pacer(options.signal)
   const wake = () => pacer.wake()
   const changes = new Changes()
@@ -137,23 +137,4 @@ async function superviseUntilEnd(host: Host, options: AgentOptions): Promise<voi
     client.close()
     if (existsSync(paths.socket)) rmSync(paths.socket, { force: true })
   }
-}
-
-/** The process: `main.ts <fleet folder>`. */
-async function main(fleet: string | undefined): Promise<void> {
-  if (fleet === undefined) throw usageError('MISSING_ARGUMENT', 'usage: main.ts <fleet folder>')
-  const ending = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort())
-  await runAgent({ fleet, signal: ending.signal })
-}
-
-if (import.meta.main) {
-  main(process.argv[2]).then(
-    // Detached children and pending polls must not keep it.
-    () => process.exit(0),
-    (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error)
-      process.exit(1)
-    },
-  )
 }

@@ -1,0 +1,3 @@
+/** Entry of the published agent. */
+import './older-node.ts'
+import '../../src/targets/fleet/agent/start.ts'

@@ -1,0 +1,3 @@
+/** Entry of the published router. */
+import './older-node.ts'
+import '../../src/targets/fleet/router/main.ts'

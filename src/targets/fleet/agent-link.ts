@@ -2,7 +2,8 @@
  * The way to the agent of one host: starts it where it must, and carries on when it was killed or replaced meanwhile.
  * For a remote host another connection stands behind the same type.
  */
-import { cancelledError, erroredError, TrunklineError } from '../../model/index.ts'
+import { existsSync } from 'node:fs'
+import { cancelledError, TrunklineError } from '../../model/index.ts'
 import type { AgentClient } from './agent/client.ts'
 import { ensureLocalAgent, type LocalAgentOptions } from './local-agent.ts'
 
@@ -12,6 +13,8 @@ export type AgentLink = {
    * it must look before it acts.
    */
   withAgent<T>(work: (agent: AgentClient) => Promise<T>, signal: AbortSignal): Promise<T>
+  /** As `withAgent`, but looking at a host where nothing ever ran starts nothing there: null. */
+  askAgent<T>(work: (agent: AgentClient) => Promise<T>, signal: AbortSignal): Promise<T | null>
 }
 
 /** An agent that is lost this often in one piece of work is not coming back. */
@@ -35,31 +38,28 @@ function connect(options: LocalAgentOptions): Promise<AgentClient> {
 }
 
 export function localAgentLink(options: LocalAgentOptions): AgentLink {
+  const withAgent: AgentLink['withAgent'] = (work, signal) => workThroughLosses(() => connect(options), work, signal)
   return {
-    async withAgent(work, signal) {
-      for (let losses = 0; ; losses++) {
-        if (signal.aborted) throw cancelledError()
-        const agent = await connect(options)
-        try {
-          return await work(agent)
-        } catch (error) {
-          if (!isLoss(error) || losses >= maxLosses) throw error
-        }
-      }
-    },
+    withAgent,
+    askAgent: async (work, signal) => (existsSync(options.paths.services) ? withAgent(work, signal) : null),
+  }
+}
+
+/** Connects and works, again and again where the agent is lost on the way, up to a bound. */
+export async function workThroughLosses<T>(
+  connectAgent: () => Promise<AgentClient>,
+  work: (agent: AgentClient) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let losses = 0; ; losses++) {
+    if (signal.aborted) throw cancelledError()
+    const agent = await connectAgent()
+    try {
+      return await work(agent)
+    } catch (error) {
+      if (!isLoss(error) || losses >= maxLosses) throw error
+    }
   }
 }
 
 const isLoss = (error: unknown): boolean => error instanceof TrunklineError && error.code === 'AGENT_UNREACHABLE'
-
-/** The link for a configured host. Errored `NOT_AVAILABLE` for hosts this version cannot reach. */
-export function agentLinkFor(host: string, local: LocalAgentOptions): AgentLink {
-  if (host === 'local') return localAgentLink(local)
-  throw erroredError(
-    'NOT_AVAILABLE',
-    `the fleet host ${host} cannot be reached: hosts over SSH are not available yet`,
-    {
-      hint: 'Use `hosts: [local]`.',
-    },
-  )
-}

@@ -1,53 +1,43 @@
 /** The fleet: services as processes on hosts of one's own, behind Trunkline's agent and router. */
-import { existsSync } from 'node:fs'
-import type { Home } from '../../home/index.ts'
-import { type EnvironmentName, type FleetConfig, reason, type ServiceName, TrunklineError } from '../../model/index.ts'
-import type { Clock, ObservedService, RolloutRequest, Target, TargetContext } from '../../ports/index.ts'
+import {
+  type EnvironmentName,
+  type FleetConfig,
+  type Reason,
+  reason,
+  type ServiceName,
+  TrunklineError,
+  type Verdict,
+} from '../../model/index.ts'
+import type { ObservedService, RolloutRequest, Target, TargetContext } from '../../ports/index.ts'
 import type { AgentClient } from './agent/client.ts'
-import { fleetPathsAt } from './agent/fleet-paths.ts'
 import type { Scope } from './agent/protocol.ts'
-import { agentLinkFor } from './agent-link.ts'
 import { bringArtifact } from './artifact-transfer.ts'
+import { type FleetHost, joinVerdicts, onEachHost, onHost } from './fleet-host.ts'
+import { type PreparedHost, rollOutOverHosts } from './fleet-rollout.ts'
 import { followLogs } from './follow-logs.ts'
 import { referencedServices, templateOf } from './instance-template.ts'
-import { runJobToItsEnd } from './job-runner.ts'
-import { isRunning, judge, observedService, unknownService } from './observation.ts'
-import { type RolloutDriver, rollOutNothing, rollOutOrReturn } from './rollout-driver.ts'
+import { outcomeOfJob, runJobOnce } from './job-runner.ts'
+import { isRunning, judge, observedOverHosts, observedService, unknownService } from './observation.ts'
+import { type HostSurroundings, openHosts } from './open-hosts.ts'
+import { rollOutNothing } from './rollout-driver.ts'
 
 export * from './administration.ts'
 
-export type FleetTargetOptions = {
+export type FleetTargetOptions = HostSurroundings & {
   config: FleetConfig
   project: string
   environment: EnvironmentName
-  home: Home
-  clock: Clock
-  /** Program and arguments that run the agent; default: this Node with the agent's source. */
-  agentCommand?: readonly [string, ...string[]]
-  /** Of this controller: an older agent is replaced. */
-  version?: string
 }
 
 /** An instance that was just restarted, or a router that was, gets this long before `verify` says so. */
 const verifyPatienceMs = 5000
 const verifyEveryMs = 250
 
-/** The fleet under one environment. Contacts nothing yet. Errored `NOT_AVAILABLE` for hosts other than `local`. */
+/** The fleet under one environment. Contacts nothing yet. */
 export function createFleetTarget(options: FleetTargetOptions): Target {
-  const { config, project, environment, home, clock } = options
+  const { config, project, environment, clock } = options
   const scope: Scope = { project, environment }
-  const paths = fleetPathsAt(home.fleet)
-  const [link] = (config.hosts.length > 0 ? config.hosts : ['local']).map((host) =>
-    agentLinkFor(host, {
-      paths,
-      clock,
-      ...(options.agentCommand ? { command: options.agentCommand } : {}),
-      ...(options.version ? { version: options.version } : {}),
-    }),
-  )
-  if (link === undefined) throw new Error('a fleet has at least one host')
-  /** Looking at a host that never ran anything starts nothing there. */
-  const hasEverRun = () => existsSync(paths.services)
+  const hosts = openHosts(config.hosts, options)
 
   const reserveAddresses = async (agent: AgentClient, request: RolloutRequest, context: TargetContext) => {
     const own = request.desired.run.port === null ? [] : [request.service]
@@ -64,14 +54,52 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
     )
     return addresses
   }
-  const driverFor = (agent: AgentClient, service: ServiceName, context: TargetContext): RolloutDriver => ({
-    agent,
-    clock,
-    scope,
-    service,
-    strategy: 'all-at-once',
-    context,
-  })
+
+  /** Everything a host needs before the first of its instances starts. Nothing changes for those that serve. */
+  const prepare = (host: FleetHost, request: RolloutRequest, context: TargetContext): Promise<PreparedHost> =>
+    host.link.withAgent(async (agent) => {
+      const { service, desired } = request
+      const { epoch, signal } = context
+      await bringArtifact(desired.artifact, context.artifacts, agent, signal)
+      const addresses = await reserveAddresses(agent, request, context)
+      const template = templateOf(request, addresses, config.replicas)
+      await agent.call('prepareGeneration', { scope, epoch, service, template }, signal)
+      return { ...host, template }
+    }, context.signal)
+
+  const observeHost = async (host: FleetHost, services: readonly ServiceName[], signal: AbortSignal) => {
+    const answer = await host.link.askAgent((agent) => agent.call('observe', { scope }, signal), signal)
+    const known = new Map((answer?.services ?? []).map((status) => [status.service, status]))
+    return new Map(
+      services.map((service) => {
+        const status = known.get(service)
+        return [service, status ? observedService(status, config.replicas) : unknownService]
+      }),
+    )
+  }
+
+  const verifyHost = async ({ link }: FleetHost, { service, desired }: RolloutRequest, signal: AbortSignal) => {
+    const deadlineMs = clock.monotonicMs() + verifyPatienceMs
+    return link.withAgent(async (agent) => {
+      for (;;) {
+        const status = await agent.call('service', { scope, service, after: null, waitMs: 0 }, signal)
+        const verdict = judge(service, status, desired, config.replicas)
+        // Missing health may come back; another generation does not become this one.
+        if (verdict.ok || !isRunning(status, desired) || clock.monotonicMs() >= deadlineMs) return verdict
+        await clock.sleep(verifyEveryMs, signal)
+      }
+    }, signal)
+  }
+
+  const removeFrom = async (host: FleetHost, service: ServiceName, context: TargetContext): Promise<Verdict> => {
+    const verdict = await host.link.askAgent(async (agent) => {
+      const own = { ...context, log: (line: string) => context.log(`${host.prefix}${line}`) }
+      const ended = await rollOutNothing({ agent, clock, scope, service, strategy: 'all-at-once', context: own })
+      if (ended.ok) await agent.call('removeService', { scope, epoch: context.epoch, service }, context.signal)
+      return ended
+    }, context.signal)
+    return verdict ?? { ok: true }
+  }
 
   return {
     kind: 'fleet',
@@ -79,27 +107,24 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
     capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'strict' },
 
     async observe(services, signal) {
-      try {
-        const known = hasEverRun()
-          ? await link.withAgent(async (agent) => (await agent.call('observe', { scope }, signal)).services, signal)
-          : []
-        const byName = new Map(known.map((status) => [status.service, status]))
-        const observed: Record<ServiceName, ObservedService> = {}
-        for (const service of services) {
-          const status = byName.get(service)
-          observed[service] = status ? observedService(status, config.replicas) : unknownService
-        }
-        return { reachable: true, services: observed }
-      } catch (error) {
-        if (!(error instanceof TrunklineError) || error.kind === 'cancelled') throw error
-        return { reachable: false, reasons: [reason('target-unreachable', error.message)] }
-      }
+      const answers = await Promise.allSettled(
+        hosts.map((host) => onHost(host, (asked) => observeHost(asked, services, signal))),
+      )
+      const reasons = answers.flatMap((answer) => (answer.status === 'rejected' ? [unreachable(answer.reason)] : []))
+      if (reasons.length > 0) return { reachable: false, reasons }
+      const seen = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+      const observed = services.map((service): [ServiceName, ObservedService] => {
+        const each = hosts.map(({ name }, index) => ({ name, observed: seen[index]?.get(service) ?? unknownService }))
+        return [service, observedOverHosts(each)]
+      })
+      return { reachable: true, services: Object.fromEntries(observed) }
     },
 
+    // The key lies at the first host; the others are told the fingerprints with what they run.
     async fingerprint(variables, signal) {
-      const { fingerprints } = await link.withAgent(
-        (agent) => agent.call('fingerprint', { scope, variables }, signal),
-        signal,
+      const [first] = hosts
+      const { fingerprints } = await onHost(first, ({ link }) =>
+        link.withAgent((agent) => agent.call('fingerprint', { scope, variables }, signal), signal),
       )
       return fingerprints
     },
@@ -107,59 +132,29 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
     // An agent changes nothing that is not in the plan already.
     plan: async () => ({ previews: {} }),
 
-    ensure(request, context) {
-      const { service, desired, strategy } = request
-      return link.withAgent(async (agent) => {
-        await bringArtifact(desired.artifact, context.artifacts, agent, context.signal)
-        const addresses = await reserveAddresses(agent, request, context)
-        const template = templateOf(request, addresses, config.replicas)
-        const { epoch, signal } = context
-        await agent.call('prepareGeneration', { scope, epoch, service, template }, signal)
-        return rollOutOrReturn({ ...driverFor(agent, service, context), strategy }, template)
-      }, context.signal)
+    async ensure(request, context) {
+      const { service, strategy } = request
+      // All of them first: a host that is not there keeps any of them from moving.
+      const prepared = await onEachHost(hosts, (host) => prepare(host, request, context))
+      return rollOutOverHosts({ hosts: prepared, scope, service, strategy, clock, context })
     },
 
     async remove(service, context) {
-      if (!hasEverRun()) return { ok: true }
-      return link.withAgent(async (agent) => {
-        const verdict = await rollOutNothing(driverFor(agent, service, context))
-        if (verdict.ok) {
-          await agent.call('removeService', { scope, epoch: context.epoch, service }, context.signal)
-        }
-        return verdict
-      }, context.signal)
+      return joinVerdicts(hosts, await onEachHost(hosts, (host) => removeFrom(host, service, context)))
     },
 
-    verify({ service, desired }, { signal }) {
-      return link.withAgent(async (agent) => {
-        const deadlineMs = clock.monotonicMs() + verifyPatienceMs
-        for (;;) {
-          const status = await agent.call('service', { scope, service, after: null, waitMs: 0 }, signal)
-          const verdict = judge(service, status, desired, config.replicas)
-          // Missing health may come back; another generation does not become this one.
-          if (verdict.ok || !isRunning(status, desired) || clock.monotonicMs() >= deadlineMs) return verdict
-          await clock.sleep(verifyEveryMs, signal)
-        }
-      }, signal)
+    async verify(request, { signal }) {
+      return joinVerdicts(hosts, await onEachHost(hosts, (host) => verifyHost(host, request, signal)))
     },
 
-    runJob: (job, context) =>
-      link.withAgent(async (agent) => {
-        await bringArtifact(job.artifact, context.artifacts, agent, context.signal)
-        return runJobToItsEnd(agent, scope, job, context)
-      }, context.signal),
-
-    async jobOutcome(key, signal) {
-      if (!hasEverRun()) return { kind: 'never-started' }
-      const { outcome } = await link.withAgent(
-        (agent) => agent.call('job', { scope, key, offset: 0, waitMs: 0 }, signal),
-        signal,
-      )
-      return outcome
-    },
-
-    async *logs(query, signal) {
-      if (hasEverRun()) yield* followLogs(link, scope, query, signal)
-    },
+    runJob: (job, context) => runJobOnce(hosts, scope, job, context),
+    jobOutcome: (key, signal) => outcomeOfJob(hosts, scope, key, signal),
+    logs: (query, signal) => followLogs(hosts, scope, query, signal),
   }
+}
+
+/** A host that does not answer, by name; anything else is thrown. */
+function unreachable(error: unknown): Reason {
+  if (!(error instanceof TrunklineError) || error.kind === 'cancelled') throw error
+  return reason('target-unreachable', error.message)
 }

@@ -39,6 +39,35 @@ export function observedService(status: ServiceStatus, replicas: number): Observ
   }
 }
 
+/**
+ * A service over all hosts of a fleet: it runs a generation where every host does, instances are added up, and the
+ * address is the first host's; where the others stand is in the detail.
+ */
+export function observedOverHosts(each: ReadonlyArray<{ name: string; observed: ObservedService }>): ObservedService {
+  const [first, ...others] = each
+  if (first === undefined) return unknownService
+  if (others.length === 0) return first.observed
+  const shared = <Key extends 'generation' | 'artifact' | 'fingerprint'>(key: Key): ObservedService[Key] | null =>
+    others.every(({ observed }) => observed[key] === first.observed[key]) ? first.observed[key] : null
+  const sum = (key: 'ready' | 'desired') => each.reduce((total, { observed }) => total + observed.instances[key], 0)
+  return {
+    generation: shared('generation'),
+    artifact: shared('artifact'),
+    fingerprint: shared('fingerprint'),
+    instances: { ready: sum('ready'), desired: sum('desired') },
+    url: first.observed.url,
+    ...(each.some(({ observed }) => isKnown(observed)) ? { detail: each.map(detailOfHost).join('; ') } : {}),
+  }
+}
+
+const isKnown = ({ url, instances }: ObservedService): boolean => url !== null || instances.desired > 0
+
+function detailOfHost({ name, observed }: { name: string; observed: ObservedService }): string {
+  const { ready, desired } = observed.instances
+  const parts = [`${ready}/${desired}`, observed.url, observed.detail].filter((part) => part)
+  return `${name} ${parts.join(' ')}`
+}
+
 const isThere = ({ phase }: InstanceStatus): boolean => phase !== 'stopped'
 
 const takesRequests = (instance: InstanceStatus): boolean =>

@@ -24,32 +24,43 @@ const tailLines = 30
 
 type End = 'done' | { failed: Reason[] }
 
+/** What the service goes back to on this host; null: nothing has served there yet. */
+export async function stableOf(driver: RolloutDriver): Promise<StableGeneration | null> {
+  return (await driver.agent.call('service', lookAtOnce(driver), driver.context.signal)).stable
+}
+
 /**
- * Rolls the service to a generation the agent knows. If that fails, what served before serves again in full, and the
- * verdict says why, with the end of the failing instances' output.
+ * Rolls the service to a generation the agent knows. If that fails, both generations may be there: `goBack`. The verdict
+ * has the end of the failing instances' output.
  */
-export async function rollOutOrReturn(driver: RolloutDriver, wanted: Template): Promise<Verdict> {
-  const { agent, context } = driver
-  const { stable } = await agent.call('service', lookAtOnce(driver), context.signal)
+export async function moveTo(driver: RolloutDriver, wanted: Template): Promise<Verdict> {
   const end = await drive(driver, specFor(driver, wanted))
-  if (end === 'done') {
-    await settle(driver, wanted.generation)
-    return { ok: true }
-  }
+  if (end === 'done') return { ok: true }
   const logTail = await outputOfFailing(driver, wanted.generation)
-  const reasons = [...end.failed, ...(await goBack(driver, stable, wanted.generation))]
-  return { ok: false, reasons, ...(logTail.length > 0 ? { logTail } : {}) }
+  return { ok: false, reasons: end.failed, ...(logTail.length > 0 ? { logTail } : {}) }
+}
+
+/** From now on this is what the service goes back to on this host. */
+export async function settle(
+  { agent, scope, service, context }: RolloutDriver,
+  generation: string | null,
+): Promise<void> {
+  await agent.call('settle', { scope, service, epoch: context.epoch, generation }, context.signal)
 }
 
 /** Drains and stops all instances of the service. */
 export async function rollOutNothing(driver: RolloutDriver): Promise<Verdict> {
-  const { stable } = await driver.agent.call('service', lookAtOnce(driver), driver.context.signal)
+  const stable = await stableOf(driver)
   const end = await drive(driver, specFor(driver, null, stable?.drainTimeoutMs))
   return end === 'done' ? { ok: true } : { ok: false, reasons: end.failed }
 }
 
-/** Answers what is to be added to the verdict. */
-async function goBack(driver: RolloutDriver, stable: StableGeneration | null, failed: string): Promise<Reason[]> {
+/** After a failure: what served before serves again in full. Answers what is to be added to the verdict. */
+export async function goBack(
+  driver: RolloutDriver,
+  stable: StableGeneration | null,
+  failed: string,
+): Promise<Reason[]> {
   if (stable?.generation === failed) return []
   driver.context.log(stable ? 'going back to what served before' : 'stopping what did not come up')
   const end = await drive(driver, specFor(driver, stable))
@@ -138,10 +149,6 @@ function sentenceFor(action: RolloutAction): string {
     case 'stop':
       return `${action.instance} stops`
   }
-}
-
-async function settle({ agent, scope, service, context }: RolloutDriver, generation: string | null): Promise<void> {
-  await agent.call('settle', { scope, service, epoch: context.epoch, generation }, context.signal)
 }
 
 /** The end of what the instances of the failed generation wrote, and how they ended. */

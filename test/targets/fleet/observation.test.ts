@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Digest } from '../../../src/model/index.ts'
 import type { InstanceStatus, ServiceStatus } from '../../../src/targets/fleet/agent/protocol.ts'
-import { observedService } from '../../../src/targets/fleet/observation.ts'
+import { observedOverHosts, observedService, unknownService } from '../../../src/targets/fleet/observation.ts'
 
 const artifact = `sha256:${'a'.repeat(64)}` as Digest
 
@@ -63,4 +63,22 @@ test('an instance that is down is no mixture: it comes back, and until then one 
   const { generation, instances } = observed(instance(), instance({ phase: 'unhealthy' }))
   assert.equal(generation, 'one')
   assert.deepEqual(instances, { ready: 1, desired: 2 })
+})
+
+test('a service on several hosts runs a generation where every host does, and its instances are added up', () => {
+  const here = observed(instance(), instance())
+  const elsewhere = { ...observed(instance(), instance({ phase: 'unhealthy' })), url: 'http://web2:8080' }
+  const both = observedOverHosts([
+    { name: 'web1', observed: { ...here, url: 'http://web1:8080' } },
+    { name: 'web2', observed: elsewhere },
+  ])
+  assert.equal(both.generation, 'one')
+  assert.deepEqual(both.instances, { ready: 3, desired: 4 })
+  assert.equal(both.url, 'http://web1:8080')
+  assert.equal(both.detail, 'web1 2/2 http://web1:8080; web2 1/2 http://web2:8080')
+  const half = observedOverHosts([
+    { name: 'web1', observed: here },
+    { name: 'web2', observed: unknownService },
+  ])
+  assert.equal(half.generation, null, 'a host that has nothing makes a mixture')
 })

@@ -1,5 +1,4 @@
 /** The hosts of a fleet, and what is done on all of them at once. */
-import pLimit from 'p-limit'
 import { type Reason, TrunklineError, type Verdict } from '../../model/index.ts'
 import type { AgentLink } from './agent-link.ts'
 
@@ -22,10 +21,18 @@ export async function onEachHost<Host extends FleetHost, T>(
   hosts: readonly Host[],
   work: (host: Host) => Promise<T>,
 ): Promise<T[]> {
-  const limit = pLimit(hostsAtOnce)
-  const settled = await Promise.allSettled(hosts.map((host) => limit(() => onHost(host, work))))
-  return settled.map((end) => {
-    if (end.status === 'rejected') throw end.reason
+  const ends = new Map<Host, PromiseSettledResult<T>>()
+  const waiting = hosts.values()
+  const takeTurns = async (): Promise<void> => {
+    for (const host of waiting) {
+      const [end] = await Promise.allSettled([onHost(host, work)])
+      ends.set(host, end)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(hostsAtOnce, hosts.length) }, takeTurns))
+  return hosts.map((host) => {
+    const end = ends.get(host)
+    if (end?.status !== 'fulfilled') throw end?.reason
     return end.value
   })
 }

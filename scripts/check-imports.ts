@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   process: ['model'],
   program: [],
   masking: ['model'],
-  config: ['model'],
+  config: ['model', 'signing/public-key.ts'],
   clock: ['model', 'ports'],
   git: ['model', 'ports', 'process', 'hashing'],
   signing: ['model', 'ports', 'process'],

@@ -6,8 +6,10 @@ import type {
   EnvironmentPolicy,
   EnvironmentRecipe,
   NotificationChannel,
+  Person,
   Project,
   Service,
+  SigningBuilder,
   TargetConfig,
   TargetName,
 } from '../model/index.ts'
@@ -20,7 +22,7 @@ import type { ServiceDocument } from './schema/service.ts'
 
 /** The document must have passed all checks. */
 export function buildProject(document: ProjectDocument): Project {
-  const { project, platform, prepare, services, environments, tasks, notify, ...rest } = document
+  const { project, platform, prepare, services, environments, tasks, notify, builders, ...rest } = document
   return {
     ...rest,
     name: project,
@@ -29,9 +31,19 @@ export function buildProject(document: ProjectDocument): Project {
     services: mapValues(services, buildService),
     environments: mapValues(environments, buildEnvironment),
     tasks: mapValues(tasks, (name, task) => ({ name, ...task })),
+    builders: builders.flatMap((builder) =>
+      typeof builder === 'string' ? peopleAsBuilders(builder, rest.people) : [builder],
+    ),
     notify: notify.map((channel) => buildChannel(channel, Object.keys(environments))),
   }
 }
+
+/** The people of a group deliver with their own keys. */
+const peopleAsBuilders = (group: string, people: Record<string, Person[]>): SigningBuilder[] =>
+  (Object.hasOwn(people, group.slice(1)) ? (people[group.slice(1)] ?? []) : []).map(({ email, ssh }) => ({
+    name: email,
+    ssh,
+  }))
 
 function buildService(name: string, service: ServiceDocument): Service {
   const { path, build, artifact, rebuild, run, target, ...rest } = service

@@ -20,6 +20,8 @@ export type Project = {
   tasks: Record<string, Task>
   /** Group name to its members. */
   people: Record<string, Person[]>
+  /** Whose records and events count; empty: those of anyone who may push. */
+  builders: SigningBuilder[]
   notify: NotificationChannel[]
   state: StateSettings
 }
@@ -206,7 +208,13 @@ export type Verification = {
 
 export type Task = { name: string; service: ServiceName; run: string; timeoutMs: number }
 
-export type Person = { email: string; name: string | null; ssh: string | null; slack: string | null }
+export type Person = { email: string; name: string | null; ssh: SigningKey[]; slack: string | null }
+
+/** A public SSH key, and when what it signs counts (ms since the epoch; null: no end). */
+export type SigningKey = { key: string; fromMs: number; untilMs: number | null }
+
+/** Who delivers: its signatures count on records and on events that no person decides. */
+export type SigningBuilder = { name: string; ssh: SigningKey[] }
 
 export type NotificationKind =
   | 'started'

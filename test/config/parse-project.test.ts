@@ -52,6 +52,7 @@ describe('a configuration', () => {
       environments: {},
       tasks: {},
       people: {},
+      builders: [],
       notify: [],
       state: { remote: 'origin', prefix: 'refs/trunkline', leaseTtlMs: 30_000 },
     } satisfies Project)

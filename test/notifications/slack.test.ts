@@ -22,7 +22,7 @@ const base: Notification = {
   at: '2026-03-01T12:00:00.000Z',
   durationMs: 65_000,
 }
-const anna: Person = { email: 'anna@example.com', name: null, ssh: null, slack: 'U0ANNA' }
+const anna: Person = { email: 'anna@example.com', name: null, ssh: [], slack: 'U0ANNA' }
 
 const texts = (notification: Notification, people: Person[] = []): string[] =>
   slackMessage(notification, people).blocks.map((block) =>

@@ -114,7 +114,7 @@ describe('the approval gate', () => {
     fc.assert(
       fc.property(fc.array(approval, { maxLength: 8 }), fc.integer({ min: 1, max: 3 }), (approvals, quorum) => {
         const rule = { by: ['@managers'], quorum, notAuthor: true, expiresMs: 7 * 86_400_000 }
-        const managers = ['ada', 'ben', 'cleo'].map((name) => ({ ...actor(name), ssh: null, slack: null }))
+        const managers = ['ada', 'ben', 'cleo'].map((name) => ({ ...actor(name), ssh: [], slack: null }))
         const decision = approvalGate(
           facts(approvals, { policy: policy('prod', { approval: rule }), people: { managers } }),
         )

@@ -67,6 +67,7 @@ export const project = (services: Service[], recipes: Record<string, Partial<Env
   ),
   tasks: {},
   people: {},
+  builders: [],
   notify: [],
   state: { remote: 'origin', prefix: 'refs/trunkline', leaseTtlMs: 30_000 },
 })

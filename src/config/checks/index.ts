@@ -4,10 +4,18 @@ import { checkCycles } from './cycles.ts'
 import { checkEnvironments } from './environments.ts'
 import { checkRoutes } from './routes.ts'
 import { checkServices } from './services.ts'
+import { checkSigners } from './signers.ts'
 import { checkTargets } from './targets.ts'
 
 export type { CheckContext } from './check.ts'
 export { checkNames } from './names.ts'
 
 /** Each looks at what has the right shape; `checkNames` looks at the data as written. */
-export const checks: readonly Check[] = [checkServices, checkCycles, checkRoutes, checkTargets, checkEnvironments]
+export const checks: readonly Check[] = [
+  checkServices,
+  checkCycles,
+  checkRoutes,
+  checkTargets,
+  checkEnvironments,
+  checkSigners,
+]

@@ -7,7 +7,7 @@ import { taskSchema } from './hook.ts'
 import { inputsSchema } from './input.ts'
 import { labelSchema, nameSchema } from './name.ts'
 import { notifySchema } from './notification.ts'
-import { peopleSchema } from './person.ts'
+import { buildersSchema, peopleSchema } from './person.ts'
 import { branchSchema } from './ref-name.ts'
 import { serviceSchema } from './service.ts'
 import { mappingOf, object, textWith } from './shapes.ts'
@@ -55,6 +55,11 @@ export const projectSchema = object({
   people: mappingOf(labelSchema, peopleSchema, 'a mapping of groups to people')
     .prefault({})
     .describe('Groups of people, by name.'),
+  builders: buildersSchema
+    .prefault([])
+    .describe(
+      'Who delivers, with the SSH keys it signs with; `@group` for the people of a group. Where it is given, only signed records, events and approvals count (docs/signatures.md). Empty: who may push refs is trusted.',
+    ),
   notify: notifySchema.describe('Who is told of what.'),
   state: stateSchema.describe('Where the ledger, records and leases live.'),
 }).meta({ id: 'Project', title: 'trunkline.yaml', description: 'The configuration of a project.' })

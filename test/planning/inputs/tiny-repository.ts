@@ -83,6 +83,7 @@ export function projectOf(services: Service[], part: Partial<Project> = {}): Pro
     environments: {},
     tasks: {},
     people: {},
+    builders: [],
     notify: [],
     state: { remote: 'origin', prefix: 'refs/trunkline', leaseTtlMs: 1 },
     ...part,

@@ -2,15 +2,16 @@
  * Builds what is published: `dist/`, the command and its processes as JavaScript with nothing left to install. Chunks
  * are split where the sources import lazily, so that a command loads what it uses.
  */
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
+/** Made beside, then put in place: who runs from `dist/` meanwhile sees a whole one. */
+const fresh = join(root, `dist-${process.pid}`)
 
-rmSync(dist, { recursive: true, force: true })
 const build = await rolldown({
   cwd: root,
   input: {
@@ -23,7 +24,7 @@ const build = await rolldown({
   logLevel: 'warn',
 })
 const { output } = await build.write({
-  dir: dist,
+  dir: fresh,
   format: 'esm',
   entryFileNames: '[name].js',
   chunkFileNames: '[name]-[hash].js',
@@ -40,8 +41,13 @@ for (const chunk of output) {
     if (found !== undefined) packages.add(found)
   }
 }
-writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), notices([...packages].sort()))
-const size = readdirSync(dist).reduce((sum, name) => sum + statSync(join(dist, name)).size, 0)
+writeFileSync(join(fresh, 'THIRD-PARTY-NOTICES.txt'), notices([...packages].sort()))
+const size = readdirSync(fresh).reduce((sum, name) => sum + statSync(join(fresh, name)).size, 0)
+chmodSync(join(fresh, 'trunkline.js'), 0o755)
+const old = `${fresh}-old`
+if (existsSync(dist)) renameSync(dist, old)
+renameSync(fresh, dist)
+rmSync(old, { recursive: true, force: true })
 console.log(
   `dist/: ${output.length} files, ${(size / 1024 / 1024).toFixed(1)} MiB, from ${packages.size} packages and our own`,
 )

@@ -73,6 +73,8 @@ export type ProjectOptions = {
   /** Files of the first commit, which is pushed to `main`. */
   files: FileChanges
   environment?: Record<string, string>
+  /** Path of the command; default: this checkout's. */
+  program?: string
   /** How the clone names its remote; default: its path. */
   remoteUrl?: (remote: Repository) => string | Promise<string>
 }
@@ -90,7 +92,7 @@ export async function openProject(options: ProjectOptions): Promise<ProjectUnder
   await clone.push('origin', 'main')
 
   const start: ProjectUnderTest['start'] = (words, run = {}) => {
-    const child = spawn(trunklineProgram, words, {
+    const child = spawn(options.program ?? trunklineProgram, words, {
       cwd: run.directory ?? clone.directory,
       env: { ...environment, ...run.environment },
       stdio: ['ignore', 'pipe', 'pipe'],

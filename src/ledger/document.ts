@@ -1,30 +1,47 @@
 /** Stored documents: JSON a person can read in `git show`, with a version that later readers understand. */
 import { erroredError } from '../model/index.ts'
+import type { Shape } from './shapes/shape.ts'
+
+/** The largest honest one is the release of a thousand services; a bomb is not parsed at all. */
+const longestDocument = 64 * 1024 * 1024
 
 export const formatDocument = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
-/** Reads a document of version 1. `place` names it in errors: `refs/trunkline/env/prod state.json`. */
-export function parseDocument<T extends { version: 1 }>(text: string, place: string): T {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw erroredError('STATE_UNREADABLE', `${place} is not JSON`, {
-      hint: 'someone wrote to this ref by hand; look at it with git log',
-      cause,
+/**
+ * Reads a document of version 1 and of the given shape. Whoever may push can write anything under the state refs, so
+ * nothing of it is used unchecked. `place` names it in errors: `refs/trunkline/env/prod state.json`.
+ * Throws errored `STATE_UNREADABLE` and `STATE_TOO_NEW`.
+ */
+export function parseDocument<T extends { version: 1 }>(text: string, place: string, shape: Shape): T {
+  const value = parseJson(text, place)
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'version') || !('version' in value)) {
+    throw unreadable(place, 'has no version')
+  }
+  if (typeof value.version === 'number' && Number.isSafeInteger(value.version) && value.version > 1) {
+    throw erroredError('STATE_TOO_NEW', `${place} was written by a newer Trunkline (version ${value.version})`, {
+      hint: 'upgrade Trunkline on this machine',
     })
   }
-  if (typeof value !== 'object' || value === null || !('version' in value)) {
-    throw erroredError('STATE_UNREADABLE', `${place} has no version`)
-  }
-  if (value.version !== 1) {
-    throw erroredError(
-      'STATE_TOO_NEW',
-      `${place} was written by a newer Trunkline (version ${String(value.version)})`,
-      {
-        hint: 'upgrade Trunkline on this machine',
-      },
-    )
-  }
-  return value as T // Written by `formatDocument` from the same type; older versions are converted here once there are any.
+  const fault = shape(value)
+  if (fault !== null) throw unreadable(place, `does not read as it should: ${fault.path.slice(0, 300)} ${fault.what}`)
+  return value as T // The shape says so; older versions are converted here once there are any.
 }
+
+/** A document stands where another one belongs: a copy of a record, put under another key, counts for nothing. */
+export function assertStandsFor(place: string, found: string, wanted: string, what: string): void {
+  if (found !== wanted) throw unreadable(place, `is about another ${what}`)
+}
+
+function parseJson(text: string, place: string): unknown {
+  if (text.length > longestDocument) throw unreadable(place, 'is larger than 64 MiB')
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw erroredError('STATE_UNREADABLE', `${place} is not JSON`, { hint: writtenByHand, cause })
+  }
+}
+
+const writtenByHand = 'someone wrote to this ref by hand; look at it with git log'
+
+const unreadable = (place: string, what: string) =>
+  erroredError('STATE_UNREADABLE', `${place} ${what}`, { hint: writtenByHand })

@@ -15,11 +15,12 @@ import type {
 } from '../model/index.ts'
 import { erroredError } from '../model/index.ts'
 import type { Clock, StateCommit, StateStore, StateUpdate } from '../ports/index.ts'
-import { formatDocument, parseDocument } from './document.ts'
+import { assertStandsFor, formatDocument, parseDocument } from './document.ts'
 import { eventMessage } from './event-message.ts'
 import { applyEvent, initialState } from './fold.ts'
 import { type Lease, leaseCommit, leaseFile } from './lease.ts'
 import { type StateRefs, stateRefs } from './refs.ts'
+import { eventShape, leaseShape, stateShape, yanksShape } from './shapes/documents.ts'
 
 export type LedgerOptions = { store: StateStore; prefix: string; clock: Clock; actor: Actor }
 
@@ -59,7 +60,11 @@ export function createLedger({ store, prefix, clock, actor }: LedgerOptions) {
     if (tip === null) return { tip, state: initialState(name) }
     const text = (await store.readFiles(tip, [stateFile])).get(stateFile)
     if (text === undefined) return { tip, state: initialState(name) }
-    return { tip, state: parseDocument<EnvironmentState>(text, `${ref} ${stateFile}`) }
+    const place = `${ref} ${stateFile}`
+    const state = parseDocument<EnvironmentState>(text, place, stateShape)
+    // Events are appended to the environment that the state names: it must be the one that was asked for.
+    assertStandsFor(place, state.environment, name, 'environment')
+    return { tip, state }
   }
 
   async function lease(snapshot: Snapshot, name: EnvironmentName): Promise<LeasePosition> {
@@ -67,7 +72,11 @@ export function createLedger({ store, prefix, clock, actor }: LedgerOptions) {
     const tip = snapshot.get(ref) ?? null
     if (tip === null) return { tip, lease: null }
     const text = (await store.readFiles(tip, [leaseFile])).get(leaseFile)
-    return { tip, lease: text === undefined ? null : parseDocument<Lease>(text, `${ref} ${leaseFile}`) }
+    if (text === undefined) return { tip, lease: null }
+    const place = `${ref} ${leaseFile}`
+    const found = parseDocument<Lease>(text, place, leaseShape)
+    assertStandsFor(place, found.environment, name, 'environment')
+    return { tip, lease: found }
   }
 
   /** Appends events to an environment, and writes its lease in the same push where one is given. */
@@ -140,7 +149,7 @@ export function createLedger({ store, prefix, clock, actor }: LedgerOptions) {
       const text = entry.files[eventFile]
       return text === undefined
         ? []
-        : [{ oid: entry.id, event: parseDocument<LedgerEvent>(text, `${entry.id} ${eventFile}`) }]
+        : [{ oid: entry.id, event: parseDocument<LedgerEvent>(text, `${entry.id} ${eventFile}`, eventShape) }]
     })
   }
 
@@ -164,7 +173,7 @@ export function createLedger({ store, prefix, clock, actor }: LedgerOptions) {
     const text = (await store.readFiles(tip, [yanksFile])).get(yanksFile)
     return text === undefined
       ? []
-      : parseDocument<{ version: 1; yanks: Yank[] }>(text, `${refs.yanks} ${yanksFile}`).yanks
+      : parseDocument<{ version: 1; yanks: Yank[] }>(text, `${refs.yanks} ${yanksFile}`, yanksShape).yanks
   }
 
   /** Bans or lets in again; losers of a race merge by subject. Bounded tries. */

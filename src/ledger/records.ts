@@ -10,8 +10,9 @@ import type {
   ReleaseId,
 } from '../model/index.ts'
 import { erroredError, short } from '../model/index.ts'
-import { formatDocument, parseDocument } from './document.ts'
+import { assertStandsFor, formatDocument, parseDocument } from './document.ts'
 import type { Ledger, Snapshot } from './ledger.ts'
+import { buildRecordShape, checkRecordShape, commitRecordShape, releaseShape } from './shapes/documents.ts'
 
 export type Records = {
   builds: ReadonlyMap<InputHash, BuildRecord>
@@ -35,6 +36,35 @@ const checkPath = (hash: InputHash) => sharded('checks', hash)
 const releasePath = (id: ReleaseId) => sharded('releases', id)
 const commitPath = (id: CommitId) => sharded('commits', id)
 
+/** The record of one input hash. A record that is about other inputs, and was copied here, is none. */
+export function parseBuildRecord(text: string, hash: InputHash): BuildRecord {
+  const place = `build record ${short(hash)}`
+  const record = parseDocument<BuildRecord>(text, place, buildRecordShape)
+  assertStandsFor(place, record.inputHash, hash, 'input hash')
+  return record
+}
+
+export function parseCheckRecord(text: string, hash: InputHash): CheckRecord {
+  const place = `check record ${short(hash)}`
+  const record = parseDocument<CheckRecord>(text, place, checkRecordShape)
+  assertStandsFor(place, record.checkHash, hash, 'check hash')
+  return record
+}
+
+export function parseCommitRecord(text: string, commit: CommitId): CommitRecord {
+  const place = `record of commit ${short(commit)}`
+  const record = parseDocument<CommitRecord>(text, place, commitRecordShape)
+  assertStandsFor(place, record.commit, commit, 'commit')
+  return record
+}
+
+export function parseRelease(text: string, id: ReleaseId): Release {
+  const place = `release ${short(id)}`
+  const release = parseDocument<Release>(text, place, releaseShape)
+  assertStandsFor(place, release.id, id, 'release')
+  return release
+}
+
 export async function readRecords(
   ledger: Ledger,
   snapshot: Snapshot,
@@ -47,11 +77,11 @@ export async function readRecords(
   const files = await ledger.store.readFiles(tip, [...keys.builds.map(buildPath), ...keys.checks.map(checkPath)])
   for (const hash of keys.builds) {
     const text = files.get(buildPath(hash))
-    if (text !== undefined) builds.set(hash, parseDocument<BuildRecord>(text, `build record ${short(hash)}`))
+    if (text !== undefined) builds.set(hash, parseBuildRecord(text, hash))
   }
   for (const hash of keys.checks) {
     const text = files.get(checkPath(hash))
-    if (text !== undefined) checks.set(hash, parseDocument<CheckRecord>(text, `check record ${short(hash)}`))
+    if (text !== undefined) checks.set(hash, parseCheckRecord(text, hash))
   }
   return { builds, checks }
 }
@@ -62,12 +92,12 @@ export async function readCommitRecord(
   commit: CommitId,
 ): Promise<CommitRecord | null> {
   const text = await readOne(ledger, snapshot, commitPath(commit))
-  return text === null ? null : parseDocument<CommitRecord>(text, `record of commit ${short(commit)}`)
+  return text === null ? null : parseCommitRecord(text, commit)
 }
 
 export async function readRelease(ledger: Ledger, snapshot: Snapshot, id: ReleaseId): Promise<Release | null> {
   const text = await readOne(ledger, snapshot, releasePath(id))
-  return text === null ? null : parseDocument<Release>(text, `release ${short(id)}`)
+  return text === null ? null : parseRelease(text, id)
 }
 
 async function readOne(ledger: Ledger, snapshot: Snapshot, path: string): Promise<string | null> {

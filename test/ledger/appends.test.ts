@@ -132,7 +132,7 @@ describe('appending to the ledger', () => {
     await using bench = await createBench()
     const { ledger } = bench.engine
     const released = (digit: number): CommitRecord => ({
-      ...{ version: 1, commit: id(3, 40), at: '', builder: 'test', inputHashes: {} },
+      ...{ version: 1, commit: id(3, 40), at: '2026-01-01T00:00:00.000Z', builder: 'test', inputHashes: {} },
       outcome: 'released',
       release: id(digit),
     })

@@ -1,7 +1,7 @@
 /** A commit as git stores it, as data. */
-import { type Commit, type CommitId, isObjectId, type ObjectId, type Signature } from '../model/index.ts'
+import { type Commit, type CommitId, erroredError, isObjectId, type ObjectId, type Signature } from '../model/index.ts'
 
-/** Parses the content of a commit object. Parents are the true ones, whatever a shallow clone pretends. */
+/** Parses the content of a commit object. Parents are the true ones, whatever a shallow clone pretends. Errored `OBJECT_READ`. */
 export function parseCommit(id: CommitId, content: Buffer): Commit {
   const headEnd = content.indexOf('\n\n')
   const head = content.subarray(0, headEnd === -1 ? content.length : headEnd).toString('latin1')
@@ -43,8 +43,10 @@ function decoderOf(encoding: string | undefined): (bytes: Uint8Array) => string 
 }
 
 function objectId(text: string): ObjectId {
-  if (!isObjectId(text)) throw new TypeError(`not an object id in a commit: ${JSON.stringify(text)}`)
-  return text
+  if (isObjectId(text)) return text
+  throw erroredError('OBJECT_READ', `a commit names ${JSON.stringify(text.slice(0, 80))} where an object id belongs`, {
+    hint: 'git fsck tells which one',
+  })
 }
 
 /** The first paragraph is the subject, as `git log --format=%s` has it. */

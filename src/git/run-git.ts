@@ -44,6 +44,9 @@ export type GitPlace = {
 
 const defaultTimeoutMs = 60_000
 
+/** Ways to a remote that git may take. `codecommit` is AWS's own helper. */
+const allowedProtocols = 'file:git:http:https:ssh:codecommit'
+
 /** Variables that tie git to a repository, as `git rev-parse --local-env-vars` lists them. */
 const repositoryVariables = [
   'GIT_ALTERNATE_OBJECT_DIRECTORIES',
@@ -130,6 +133,8 @@ function gitEnvironment(place: GitPlace): Record<string, string> {
     GIT_TERMINAL_PROMPT: '0',
     GIT_PAGER: 'cat',
     GIT_OPTIONAL_LOCKS: '0',
+    // Addresses come from configuration files: `ext::` would run a command. Who needs another helper says so himself.
+    GIT_ALLOW_PROTOCOL: environment['GIT_ALLOW_PROTOCOL'] || allowedProtocols,
     // A reader never downloads objects one by one behind our back (git 2.45; older ones are kept from it by design).
     GIT_NO_LAZY_FETCH: '1',
     GIT_NO_REPLACE_OBJECTS: '1',

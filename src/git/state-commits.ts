@@ -100,10 +100,10 @@ function quotePath(path: string): string {
 
 const trailerName = (name: string): string => name.replace(/[^A-Za-z0-9-]+/g, '-')
 
-const oneLine = (text: string): string =>
-  text
-    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
-    .replace(/ {2,}/g, ' ')
-    .trim()
+/** Everything but a line end that moves a cursor, ends a line somewhere, or makes text read differently from what it says. */
+const unprintable =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+/g
 
-const cleanText = (text: string): string => text.replaceAll('\r\n', '\n').replaceAll('\0', '')
+const cleanText = (text: string): string => text.replaceAll('\r\n', '\n').replace(unprintable, ' ').toWellFormed()
+
+const oneLine = (text: string): string => cleanText(text).replace(/\s+/g, ' ').trim()

@@ -1,5 +1,12 @@
 /** What `git ls-tree -r -z` and `git diff-tree -r -z` print, read as bytes in one pass: 100,000 files are common. */
-import type { EntryMode, ObjectId, PathChange, Tree, TreeEntry } from '../model/index.ts'
+import {
+  type EntryMode,
+  erroredError,
+  type ObjectId,
+  type PathChange,
+  type Tree,
+  type TreeEntry,
+} from '../model/index.ts'
 import { decodePath } from './path-bytes.ts'
 
 /** Parses `<mode> <type> <id>\t<path>\0…` into a tree sorted by path. */
@@ -11,7 +18,7 @@ export function parseTreeListing(output: Buffer): Tree {
   while (at < output.length) {
     const tab = output.indexOf(0x09, at)
     const end = output.indexOf(0, tab)
-    if (tab === -1 || end === -1) throw new TypeError('git ls-tree was cut short')
+    if (tab === -1 || end === -1) throw cutShort('ls-tree')
     const mode = entryMode(output.toString('latin1', at, at + 6))
     const oid = output.toString('latin1', output.lastIndexOf(0x20, tab) + 1, tab) as ObjectId // git prints full ids
     const path = pathBetween(output, tab + 1, end)
@@ -23,6 +30,8 @@ export function parseTreeListing(output: Buffer): Tree {
   // git sorts by bytes, which is code-unit order but for characters beyond U+FFFF and raw bytes.
   return isSorted ? entries : entries.sort(byPath)
 }
+
+const cutShort = (command: string) => erroredError('OBJECT_READ', `what git ${command} printed was cut short`)
 
 /** The entry of a path. The tree is sorted: no need to look at every one. */
 export function findEntry(tree: Tree, path: string): TreeEntry | null {
@@ -46,7 +55,7 @@ export function parseChanges(output: Buffer): PathChange[] {
   while (at < output.length) {
     const headEnd = output.indexOf(0, at)
     const end = output.indexOf(0, headEnd + 1)
-    if (headEnd === -1 || end === -1) throw new TypeError('git diff-tree was cut short')
+    if (headEnd === -1 || end === -1) throw cutShort('diff-tree')
     const [fromMode = '', toMode = '', fromId = '', toId = ''] = output.toString('latin1', at + 1, headEnd).split(' ')
     const path = pathBetween(output, headEnd + 1, end)
     const from = entryOf(path, fromMode, fromId)

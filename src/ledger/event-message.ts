@@ -1,5 +1,5 @@
 /** The commit message of an event: a subject a person can read, trailers a tool can parse. */
-import type { LedgerEvent } from '../model/index.ts'
+import type { Actor, LedgerEvent } from '../model/index.ts'
 import { short } from '../model/index.ts'
 import type { StateCommit } from '../ports/index.ts'
 
@@ -14,9 +14,13 @@ export function eventMessage(event: LedgerEvent): Pick<StateCommit, 'subject' | 
   if (candidate) trailers.push(['Commit', candidate.commit], ['Version', candidate.version])
   if (candidate?.ref) trailers.push(['Ref', candidate.ref])
   if ('plan' in event && event.plan !== null) trailers.push(['Plan', event.plan])
-  trailers.push(['Actor', `${event.actor.name} <${event.actor.email}>`])
+  trailers.push(['Actor', signatureOf(event.actor)])
   return { subject: subjectOf(event), body: bodyOf(event), trailers }
 }
+
+/** `Ada <ada@example.com>`; a name cannot bring an address of its own. */
+export const signatureOf = ({ name, email }: Actor): string =>
+  `${name.replace(/[<>]/g, '')} <${email.replace(/[<>]/g, '')}>`
 
 /** The candidate an event is about; null where it is about none. */
 export function candidateOf(event: LedgerEvent) {
@@ -64,7 +68,8 @@ export function subjectOf(event: LedgerEvent): string {
 }
 
 function bodyOf(event: LedgerEvent): string {
-  return event.reasons.map((reason) => `- ${reason.message}`).join('\n')
+  // One line each: a line of its own in a reason could pass for a trailer.
+  return event.reasons.map((reason) => `- ${reason.message.replace(/\s+/g, ' ').trim()}`).join('\n')
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`

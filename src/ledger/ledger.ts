@@ -16,7 +16,7 @@ import type {
 import { erroredError } from '../model/index.ts'
 import type { Clock, StateCommit, StateStore, StateUpdate } from '../ports/index.ts'
 import { assertStandsFor, formatDocument, parseDocument } from './document.ts'
-import { eventMessage } from './event-message.ts'
+import { eventMessage, signatureOf } from './event-message.ts'
 import { applyEvent, initialState } from './fold.ts'
 import { type Lease, leaseCommit, leaseFile } from './lease.ts'
 import { type StateRefs, stateRefs } from './refs.ts'
@@ -195,7 +195,7 @@ export function createLedger({ store, prefix, clock, actor }: LedgerOptions) {
                   body: '',
                   trailers: [
                     ['Yank', subjectKey(yank)],
-                    ['Actor', `${yank.actor.name} <${yank.actor.email}>`],
+                    ['Actor', signatureOf(yank.actor)],
                   ],
                   author: yank.actor,
                   at: yank.at,

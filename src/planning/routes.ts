@@ -19,25 +19,66 @@ export const isTagRef = (ref: RefName): boolean => ref.startsWith(tagPrefix)
 
 /**
  * `*` matches within one path segment (also nothing), `**` across segments, `{name}` captures one or more characters
- * of one segment; everything else stands for itself.
+ * of one segment, as many as it can; everything else stands for itself. Whoever may push chooses the name, so that no
+ * regular expression tries it: the time is bounded by the length of the pattern times that of the name.
  */
 export function matchPattern(pattern: string, name: string): Record<string, string> | null {
-  const names: string[] = []
-  const source = pattern.replace(
-    /\{([A-Za-z_][A-Za-z0-9_]*)\}|\*\*|\*|[\\^$.*+?()[\]{}|]/g,
-    (token, capture?: string) => {
-      if (capture !== undefined) {
-        names.push(capture)
-        return '([^/]+)'
-      }
-      if (token === '**') return '.*'
-      if (token === '*') return '[^/]*'
-      return `\\${token}`
-    },
-  )
-  const match = new RegExp(`^${source}$`, 'su').exec(name)
-  if (match === null) return null
-  return Object.fromEntries(names.map((capture, index) => [capture, match[index + 1] ?? '']))
+  const parts = partsOf(pattern)
+  const letters = Array.from(name)
+  if (parts.filter(({ kind }) => kind === 'letter' || kind === 'one').length > letters.length) return null
+  const width = letters.length + 1
+  const leads = leadingToTheEnd(parts, letters, width)
+  if (leads[0] !== 1) return null
+
+  const captures: Record<string, string> = {}
+  let at = 0
+  for (const [index, part] of parts.entries()) {
+    const from = at
+    if (part.kind === 'letter' || part.kind === 'one') at += 1
+    else while (leads[index * width + at + 1] === 1 && canTake(part, letters[at])) at += 1
+    if (part.capture !== null)
+      captures[part.capture] = `${part.kind === 'one' ? '' : captures[part.capture]}${letters.slice(from, at).join('')}`
+  }
+  return captures
+}
+
+/** `one` letter of a segment; `within` any number of them; `any` number of all letters. */
+type PatternPart = { kind: 'letter' | 'one' | 'within' | 'any'; letter: string | null; capture: string | null }
+
+function partsOf(pattern: string): PatternPart[] {
+  const tokens = pattern.matchAll(/\{([A-Za-z_][A-Za-z0-9_]*)\}|\*\*|\*|[\s\S]/gu)
+  return [...tokens].flatMap(([token, capture = null]): PatternPart[] => {
+    if (capture !== null) {
+      return [
+        { kind: 'one', letter: null, capture },
+        { kind: 'within', letter: null, capture },
+      ]
+    }
+    if (token === '**') return [{ kind: 'any', letter: null, capture }]
+    if (token === '*') return [{ kind: 'within', letter: null, capture }]
+    return [{ kind: 'letter', letter: token, capture }]
+  })
+}
+
+const canTake = ({ kind, letter }: PatternPart, next: string | undefined): boolean =>
+  next !== undefined && (kind === 'any' || (kind === 'letter' ? next === letter : next !== '/'))
+
+/** For each part and each place in the name: 1 where that part and all after it match the rest of the name from there. */
+function leadingToTheEnd(parts: readonly PatternPart[], letters: readonly string[], width: number): Uint8Array {
+  const leads = new Uint8Array((parts.length + 1) * width)
+  leads[parts.length * width + letters.length] = 1
+  for (let index = parts.length - 1; index >= 0; index -= 1) {
+    const part = parts[index]
+    if (part === undefined) continue
+    const row = index * width
+    const next = row + width
+    const takesOne = part.kind === 'letter' || part.kind === 'one'
+    for (let at = letters.length; at >= 0; at -= 1) {
+      const taken = canTake(part, letters[at]) ? (leads[(takesOne ? next : row) + at + 1] ?? 0) : 0
+      leads[row + at] = takesOne ? taken : taken || (leads[next + at] ?? 0)
+    }
+  }
+  return leads
 }
 
 /** The first route of each environment that the ref matches, in the order of configuration. */

@@ -70,12 +70,15 @@ export function createAuthorizer(
     })
   }
 
-  /** Credentials go there: over TLS, unless the registry itself is plain. */
+  /** Credentials go there: over TLS, unless the registry itself is plain and the token service is on the same host. */
   function checkedRealm(realm: string): string {
     const url = URL.canParse(realm) ? new URL(realm) : null
-    if (url?.protocol === 'https:' || (url?.protocol === 'http:' && reference.origin.startsWith('http:'))) return realm
+    const own = new URL(reference.origin)
+    const isSameHost = url?.hostname === own.hostname && own.protocol === 'http:'
+    const isPlain = url?.username === '' && url.password === ''
+    if (isPlain && (url.protocol === 'https:' || (url.protocol === 'http:' && isSameHost))) return url.href
     throw erroredError('REGISTRY_AUTHORIZATION', `${reference.host} names a token service that is not safe to use`, {
-      hint: 'the realm in its WWW-Authenticate header must be an https URL',
+      hint: 'the realm in its WWW-Authenticate header must be an https URL, or on the host of a plain http registry',
     })
   }
 
@@ -104,7 +107,8 @@ export function createAuthorizer(
   function parseToken(bytes: Uint8Array, askedAtMs: number): Token {
     try {
       const { value, expiresSeconds } = tokenSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
-      if (value === '') throw new Error('empty token')
+      // What is no token (RFC 6750) is no header either.
+      if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('no token')
       // Nine tenths of its life: it must last for the request it is about to authorize.
       return { value, expiresAtMs: askedAtMs + 900 * (expiresSeconds || defaultTokenSeconds) }
     } catch {

@@ -7,6 +7,9 @@ import { brokenOff, type RegistryClient } from './client.ts'
 import { pause, retrying, TransientFault } from './retry.ts'
 import { type HttpResponse, unreachable } from './transport.ts'
 
+/** However much each brings: a server that gives a byte and hangs up is not asked for ever. */
+const maxConnections = 100
+
 /** A blob as a verified stream. One that breaks off is taken up where it ended, a bounded number of times. */
 export async function downloadBlob(
   client: RegistryClient,
@@ -31,12 +34,16 @@ async function* resuming(
   const { size } = descriptor
   let response = first
   let received = 0
+  let connections = 0
   for (let attempt = 1; ; attempt++) {
+    if (++connections > maxConnections) {
+      throw unreachable(new URL(first.url), `it broke off ${maxConnections} times with little to show for it`)
+    }
     // A server that does not know ranges begins again at the beginning.
     let skip = response.status === 206 ? 0 : received
     const before = received
     try {
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      for await (const chunk of withPace(response)) {
         const rest = chunk.subarray(Math.min(skip, chunk.length))
         skip -= chunk.length - rest.length
         received += rest.length
@@ -52,6 +59,27 @@ async function* resuming(
       await pause(Math.random() * client.retryPolicy.baseMs, signal)
       response = await openAt(client, descriptor, received, signal)
     }
+  }
+}
+
+/** A window of time, and the least that must come in it: about 1 KB a second. */
+const paceWindowMs = 60_000
+const leastBytes = 64 * 1024
+
+/** The body, as long as it comes at a pace: a drop now and then is progress to the transport, and no download. */
+async function* withPace({ body, url }: HttpResponse): AsyncGenerator<Uint8Array> {
+  let sinceMs = performance.now()
+  let bytes = 0
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length
+    if (bytes >= leastBytes) {
+      bytes = 0
+      sinceMs = performance.now()
+    }
+    // The consumer's own time counts in: it is a disk, and takes less than a minute for 64 KiB.
+    if (performance.now() - sinceMs > paceWindowMs)
+      throw new TransientFault(unreachable(new URL(url), 'it sends next to nothing'))
+    yield chunk
   }
 }
 

@@ -40,6 +40,8 @@ export type RegistryClient = {
 }
 
 const maxAnswerBytes = 4 * 1024 * 1024
+/** For a whole small answer, however it trickles. */
+const maxAnswerMs = 120_000
 
 export type ClientOptions = {
   reference: RepositoryReference
@@ -82,7 +84,9 @@ export function createRegistryClient({
       const headers = { ...request.headers, ...(authorization !== null && { authorization }) }
       const { method, body } = request
       const response = await attempt(() => send({ method, url: urlOf(request), headers, body }, signal))
-      if (response.status !== 401 || isSecondTry) return response
+      // A challenge of whom the registry sent us to is none of the registry's: its realm would be given our login.
+      const isOwn = new URL(response.url).origin === reference.origin
+      if (response.status !== 401 || isSecondTry || !isOwn) return response
       // The token expired before its time, or was never asked for. A second refusal is meant.
       response.body.on('error', () => {}).destroy()
       authorizer.challenged(response.headers['www-authenticate'] ?? '', scopes)
@@ -146,8 +150,13 @@ async function wholeOf(response: HttpResponse, signal: AbortSignal): Promise<Reg
   const { status, headers, url } = response
   const chunks: Uint8Array[] = []
   let size = 0
+  // One byte at a time is progress to the transport, and would be waited for without end.
+  const deadlineMs = performance.now() + maxAnswerMs
   try {
     for await (const chunk of response.body) {
+      if (performance.now() > deadlineMs) {
+        throw unreachable(new URL(url), `its answer was not complete after ${maxAnswerMs / 1000} s`)
+      }
       size += chunk.length
       if (size > maxAnswerBytes) throw erroredError('REGISTRY_REFUSED', `${new URL(url).host} answered without end`)
       chunks.push(chunk)

@@ -45,10 +45,15 @@ export async function resolveManifest(
   const head = await ask('HEAD')
   if (head.status === 404) return null
   const said = head.headers['docker-content-digest']
-  if (said !== undefined && isDigest(said)) return said
+  if (said !== undefined && isDigest(said)) return checked(said)
   // The header is optional in the specification.
   const whole = await ask('GET')
-  return whole.status === 404 ? null : digestOfBytes(whole.bytes)
+  return whole.status === 404 ? null : checked(digestOfBytes(whole.bytes))
+
+  function checked(found: Digest): Digest {
+    if (!isDigest(reference) || found === reference) return found
+    throw artifactCorrupt(reference, `${client.label}/manifests/${reference}`, `bytes with digest ${found}`)
+  }
 }
 
 export type ManifestUpload = {

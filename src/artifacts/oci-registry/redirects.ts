@@ -36,11 +36,19 @@ function redirectOf({ method }: HttpRequest, { status, headers }: HttpResponse):
 
 /**
  * The absolute form of a `Location`, relative or absolute. One that differs from `base` by `http` alone is meant to
- * be `https`: registries behind a proxy that ends TLS do not know better. Any other way back to plain http is refused.
+ * be `https`: registries behind a proxy that ends TLS do not know better. Refused are any other way back to plain
+ * http, addresses that are none of the web (`file:`), and this machine's own: a registry elsewhere has no business
+ * with what listens here, or with a cloud's metadata service.
  */
 export function resolveLocation(location: string, base: string): string {
   const from = new URL(base)
-  const to = new URL(location, from)
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : null
+  if (to === null || (to.protocol !== 'https:' && to.protocol !== 'http:')) {
+    throw unsafe(from, `an address that is none of the web: ${JSON.stringify(location.slice(0, 100))}`)
+  }
+  if (isOwnAddress(to.hostname) && !isOwnAddress(from.hostname)) {
+    throw unsafe(from, `${to.host}, which is this machine's own`)
+  }
   if (from.protocol === 'https:' && to.protocol === 'http:') {
     if (to.hostname !== from.hostname) {
       throw erroredError('REGISTRY_INSECURE_REDIRECT', `${from.host} leads to ${to.host} without encryption`, {
@@ -50,8 +58,22 @@ export function resolveLocation(location: string, base: string): string {
     to.protocol = 'https:'
     to.port = from.port
   }
+  // A location is no place for credentials; the HTTP client would refuse them with another sentence.
+  to.username = ''
+  to.password = ''
   return to.href
 }
+
+/** Loopback, link-local (metadata services live there) and unspecified addresses. `URL` has put them in one form. */
+const isOwnAddress = (hostname: string): boolean =>
+  /^(?:localhost\.?|.*\.localhost\.?|127\..*|169\.254\..*|0\.0\.0\.0|\[::1?\]|\[::ffff:(?:7f|a9fe|0:).*|\[fe[89ab].*)$/.test(
+    hostname,
+  )
+
+const unsafe = (from: URL, where: string) =>
+  erroredError('REGISTRY_UNSAFE_REDIRECT', `${from.host} leads to ${where}`, {
+    hint: 'Trunkline does not follow; look into what the registry answers before you use it again',
+  })
 
 const tooMany = (url: string) =>
   erroredError('REGISTRY_REDIRECTS', `${new URL(url).host} leads from one address to the next without end`)

@@ -13,6 +13,8 @@ import { resolveLocation } from './redirects.ts'
 import { pause } from './retry.ts'
 
 const maxPages = 100
+/** More documents than this refer to no honest artifact. */
+const maxReferrers = 10_000
 
 export async function listReferrers(
   client: RegistryClient,
@@ -36,16 +38,25 @@ export async function listReferrers(
     )
     const isIndex = response.status === 200 && response.headers['content-type']?.startsWith(mediaTypes.index)
     if (!isIndex) return readFallback(client, subject, 'pull', signal)
-    found.push(...parsed(client, response))
-    path = nextPage(response)
+    for (const one of parsed(client, response)) found.push(one)
+    if (found.length > maxReferrers) {
+      throw erroredError(
+        'REGISTRY_REFUSED',
+        `${client.label} says that more than ${maxReferrers} documents refer to it`,
+      )
+    }
+    path = nextPage(client, response)
   }
   return found
 }
 
 /** `Link: <…>; rel="next"` (RFC 5988). */
-function nextPage({ headers, url }: RegistryResponse): string | null {
-  const next = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(headers['link'] ?? '')?.[1]
-  return next === undefined ? null : resolveLocation(next, url)
+function nextPage(client: RegistryClient, { headers, url }: RegistryResponse): string | null {
+  const next = /^[^<]*<([^>]+)>\s*;\s*rel="?next"?/i.exec(headers['link'] ?? '')?.[1]
+  if (next === undefined) return null
+  const page = resolveLocation(next, url)
+  if (new URL(page).origin === new URL(url).origin) return page
+  throw erroredError('REGISTRY_UNSAFE_REDIRECT', `${client.label} goes on with its list at another host`)
 }
 
 const fallbackTag = (subject: Digest): string => `sha256-${hexOf(subject)}`

@@ -12,7 +12,7 @@ import { readManifest, resolveManifest, writeManifest } from './manifests.ts'
 import { parseRepository } from './reference.ts'
 import { addToFallback, listReferrers } from './referrers.ts'
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts'
-import { createTransport, type Timeouts } from './transport.ts'
+import { createTransport, type Timeouts, type Transport } from './transport.ts'
 
 export type RegistryStoreOptions = {
   /** `registry.example/shop` */
@@ -25,6 +25,8 @@ export type RegistryStoreOptions = {
   mountFrom?: readonly string[]
   retryPolicy?: RetryPolicy
   timeouts?: Timeouts
+  /** What carries requests; default: undici. */
+  transport?: Transport
 }
 
 /** An artifact store in one repository of an OCI registry. Makes no request before it is used. */
@@ -33,7 +35,7 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
   const client = createRegistryClient({
     reference: parseRepository(options.repository, options.insecure),
     environment,
-    transport: createTransport(environment, options.timeouts),
+    transport: options.transport ?? createTransport(environment, options.timeouts),
     retryPolicy,
   })
 

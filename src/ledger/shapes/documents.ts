@@ -1,7 +1,7 @@
 /** The shape of every document under the state refs: `state.json`, `event.json`, leases, yanks and records. */
 import {
-  amount,
   all,
+  amount,
   count,
   exactly,
   flag,
@@ -157,7 +157,14 @@ export const eventShape: Shape = all(
     held: object({ deployment: optional(deploymentId) }),
     resumed: object({}),
     yanked: object({ release: nullable(hash), artifact: nullable(digest), deployment: maybeDeployment }),
-    'hook-started': object({ deployment: deploymentId, hook: title, key: text, service: name, irreversible: flag, phase }),
+    'hook-started': object({
+      deployment: deploymentId,
+      hook: title,
+      key: text,
+      service: name,
+      irreversible: flag,
+      phase,
+    }),
     'hook-ended': object({
       deployment: deploymentId,
       hook: title,

@@ -36,7 +36,10 @@ export const refName = textWhere(
   (value) => value.startsWith('refs/') && value.length <= longestPath && !/[\p{Cc} ~^:?*[\\]|\.\.|@\{/u.test(value),
 )
 /** An identifier whose form is its maker's own. */
-export const token = textWhere('an identifier', (value) => value !== '' && value.length <= 1000 && !/\p{Cc}/u.test(value))
+export const token = textWhere(
+  'an identifier',
+  (value) => value !== '' && value.length <= 1000 && !/\p{Cc}/u.test(value),
+)
 
 export const actor = object({ name: text, email: text })
 

@@ -1,5 +1,4 @@
 /** `StateStore.push`: all updates or none, each a compare-and-swap on the tip it was decided on. */
-import { randomUUID } from 'node:crypto'
 import { type CommitId, erroredError, type RefName } from '../model/index.ts'
 import type { PushResult, StateStore, StateUpdate } from '../ports/index.ts'
 import { noteOf } from './cache-repository.ts'
@@ -11,11 +10,11 @@ import {
   remoteFailure,
   remoteSentence,
 } from './git-failure.ts'
+import { importCommits } from './import-commits.ts'
 import { judgePush } from './push-report.ts'
 import { type RemoteLocation, type RemoteRefs, remoteName, remoteSettings } from './remote-location.ts'
 import type { GitSetting } from './run-git.ts'
 import type { StateCache, StateSession } from './state-cache.ts'
-import { commitStream, commitsOf } from './state-commits.ts'
 import { DamagedCache } from './state-files.ts'
 
 export type StatePushParts = {
@@ -27,7 +26,6 @@ export type StatePushParts = {
 /** A ref's old and new tip; null where it is not there. */
 type Move = { ref: RefName; from: CommitId | null; to: CommitId | null }
 
-const importTimeoutMs = 60_000
 const pushTimeoutMs = 2 * 60_000
 const maxPushAttempts = 3
 
@@ -113,24 +111,6 @@ async function bringParents(
   if (absent.length === 0) return true
   await session.fetch(absent, signal)
   return (await session.absent(parents)).length === 0
-}
-
-/** Makes all commits in one process. Answers the new tips in the order of the updates; null for a removed ref. */
-async function importCommits(
-  { git }: StateSession,
-  updates: readonly StateUpdate[],
-  options: { objectFormat: RemoteLocation['objectFormat']; signal: AbortSignal },
-): Promise<Array<CommitId | null>> {
-  if (updates.every((update) => commitsOf(update).length === 0)) return updates.map(() => null)
-  const stream = commitStream(updates, { objectFormat: options.objectFormat, name: randomUUID() })
-  const end = await git.run(['fast-import', '--quiet', '--done', '--date-format=raw'], {
-    input: stream.input,
-    timeoutMs: importTimeoutMs,
-    signal: options.signal,
-  })
-  if (end.kind !== 'exited' || end.exitCode !== 0) throw new DamagedCache(`fast-import: ${remoteSentence(end.stderr)}`)
-  const tips = stream.tipsOf(end.stdout)
-  return updates.map((update) => (commitsOf(update).length === 0 ? null : (tips.shift() ?? null)))
 }
 
 function pushCommand(moves: readonly Move[]): string[] {

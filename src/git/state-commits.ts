@@ -1,5 +1,5 @@
 /** State commits as a `git fast-import` stream: one process makes them all. Pure. */
-import { type CommitId, isObjectId } from '../model/index.ts'
+import { type CommitId, isObjectId, type ObjectId } from '../model/index.ts'
 import type { StateCommit, StateUpdate } from '../ports/index.ts'
 
 export type CommitStream = {
@@ -12,10 +12,15 @@ export type StreamOptions = {
   objectFormat: 'sha1' | 'sha256'
   /** Unique among the streams that one cache takes at a time: their branches must not meet. */
   name: string
+  /** Trees of the commits that stand as a base. */
+  trees?: ReadonlyMap<CommitId, ObjectId>
 }
 
 /** The stream that makes the commits of all updates. Its branches stand in it alone: it leaves no ref behind. */
-export function commitStream(updates: readonly StateUpdate[], { objectFormat, name }: StreamOptions): CommitStream {
+export function commitStream(
+  updates: readonly StateUpdate[],
+  { objectFormat, name, trees }: StreamOptions,
+): CommitStream {
   const zeroId = '0'.repeat(objectFormat === 'sha256' ? 64 : 40)
   const parts: Buffer[] = []
   let mark = 0
@@ -27,7 +32,9 @@ export function commitStream(updates: readonly StateUpdate[], { objectFormat, na
     const parent = update.change.kind === 'append' ? update.expected : null
     for (const [position, commit] of commits.entries()) {
       mark++
-      parts.push(commitCommand({ branch, mark, commit, parent: position === 0 ? parent : null }))
+      const tree = commit.base === undefined ? null : (trees?.get(commit.base) ?? null)
+      if (commit.base !== undefined && tree === null) throw new TypeError('a base has a tree')
+      parts.push(commitCommand({ branch, mark, commit, parent: position === 0 ? parent : null, tree }))
     }
     tipCount++
     parts.push(Buffer.from(`get-mark :${mark}\nreset ${branch}\nfrom ${zeroId}\n\n`))
@@ -60,8 +67,9 @@ function commitCommand(request: {
   mark: number
   commit: StateCommit
   parent: CommitId | null
+  tree: ObjectId | null
 }): Buffer {
-  const { branch, mark, commit, parent } = request
+  const { branch, mark, commit, parent, tree } = request
   const who = `${identity(commit.author)} ${Math.floor(timeOf(commit.at) / 1000)} +0000`
   const message = Buffer.from(commitMessage(commit))
   const head = `commit ${branch}\nmark :${mark}\nauthor ${who}\ncommitter ${who}\ndata ${message.length}\n`
@@ -73,6 +81,7 @@ function commitCommand(request: {
     Buffer.from(head),
     message,
     Buffer.from(`\n${parent === null ? '' : `from ${parent}\n`}`),
+    Buffer.from(tree === null ? '' : `M 040000 ${tree} ""\n`),
     ...commit.remove.map((path) => Buffer.from(`D ${quotePath(path)}\n`)),
     ...files,
     Buffer.from('\n'),

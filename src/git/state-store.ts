@@ -2,9 +2,10 @@
  * `StateStore` over the real git: state refs of a remote, behind a bare cache of our own. A refresh is one `ls-remote`,
  * and one `fetch` only where something moved; a push is one `fast-import` and one atomic `push`.
  */
-import { type Commit, type CommitId, erroredError, isObjectId, type RefName } from '../model/index.ts'
-import type { StateCommitEntry, StateStore } from '../ports/index.ts'
+import { type Commit, type CommitId, erroredError, isObjectId, type ObjectId, type RefName } from '../model/index.ts'
+import type { CommitSignature, StateCommitEntry, StateStore } from '../ports/index.ts'
 import { parseCommit } from './commit-object.ts'
+import { readSignature } from './commit-signature.ts'
 import { createStatePush } from './push-state.ts'
 import { listRemoteRefs, locationAt, type RemoteLocation, remoteSettings } from './remote-location.ts'
 import { type StateSession, stateCache } from './state-cache.ts'
@@ -59,7 +60,7 @@ export function openStateStore(options: StateStoreOptions): OpenedStateStore {
 
     history: (tip, { limit, files }) =>
       cache.use(async (session) => {
-        const commits = await readHistory(session, tip, limit)
+        const commits = await readHistory(session, tip, limit, location.objectFormat)
         const ids = commits.map(({ id }) => id)
         const contents = await readStateFiles(session.reader, ids, files)
         return commits.map(
@@ -89,12 +90,22 @@ async function bringTips(
 }
 
 /** One process lists the commits, the reader reads them all. */
-async function readHistory({ git, reader }: StateSession, tip: CommitId, limit: number): Promise<Commit[]> {
-  const listing = await git.output(['rev-list', '--first-parent', `--max-count=${limit}`, tip, '--'])
-  const ids = listing.toString('latin1').split('\n').filter(isObjectId)
+async function readHistory(
+  { git, reader }: StateSession,
+  tip: CommitId,
+  limit: number,
+  objectFormat: RemoteLocation['objectFormat'],
+): Promise<Array<Commit & { signature: CommitSignature | null }>> {
+  const ids = limit === 1 ? [tip] : await listCommits(git, tip, limit)
   const objects = await reader.read(ids)
   return objects.map((object, index) => {
     if (object?.type !== 'commit') throw new DamagedCache(`commit ${ids[index]} is missing`)
-    return parseCommit(object.id as CommitId, object.content) // its type was just checked
+    const commit = parseCommit(object.id as CommitId, object.content) // its type was just checked
+    return { ...commit, signature: readSignature(object.content, objectFormat) }
   })
+}
+
+async function listCommits(git: StateSession['git'], tip: CommitId, limit: number): Promise<ObjectId[]> {
+  const listing = await git.output(['rev-list', '--first-parent', `--max-count=${limit}`, tip, '--'])
+  return listing.toString('latin1').split('\n').filter(isObjectId)
 }

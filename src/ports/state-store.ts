@@ -1,6 +1,7 @@
 import type { Commit, CommitId, RefName } from '../model/index.ts'
+import type { Signer } from './signer.ts'
 
-/** One commit to put on a ref: files are given relative to the tip's tree. */
+/** One commit to put on a ref: files are given relative to the tip's tree, or to that of `base`. */
 export type StateCommit = {
   subject: string
   body: string
@@ -12,6 +13,10 @@ export type StateCommit = {
   /** Path to UTF-8 text. */
   put: Record<string, string>
   remove: string[]
+  /** Whose tree it starts from, where the tip's does not count. Only of a first commit. */
+  base?: CommitId
+  /** Who signs it, as git signs commits. */
+  signer?: Pick<Signer, 'sign'>
 }
 
 export type StateUpdate = {
@@ -27,7 +32,10 @@ export type PushResult =
   /** Someone else moved a ref: nothing at all was pushed. Refresh, decide again. */
   | { kind: 'lost-race' }
 
-export type StateCommitEntry = Commit & { files: Record<string, string> }
+/** A commit's signature in its armor, and what it is over. Says nothing until verified. */
+export type CommitSignature = { armored: string; payload: Buffer }
+
+export type StateCommitEntry = Commit & { files: Record<string, string>; signature?: CommitSignature | null }
 
 /**
  * The refs that hold all state, in one place (design section 4): a remote, behind a bare cache of our own.

@@ -14,6 +14,7 @@ export const programFolder: string = fileURLToPath(new URL(runsFromSources ? '..
 const entries = {
   agent: { source: 'src/targets/fleet/agent/start.ts', bundled: 'dist/agent.js' },
   router: { source: 'src/targets/fleet/router/main.ts', bundled: 'dist/router.js' },
+  holder: { source: 'src/targets/fleet/router/holder-main.ts', bundled: 'dist/holder.js' },
 } as const
 
 export type ProgramEntry = keyof typeof entries

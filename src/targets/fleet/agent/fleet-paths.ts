@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { sha256 } from '../../../hashing/index.ts'
 import { erroredError } from '../../../model/index.ts'
-import { routerSocketPath } from '../router/protocol.ts'
+import { longestSocketPath } from '../router/protocol.ts'
 
 export type FleetPaths = {
   root: string
@@ -59,7 +59,7 @@ const sharedFolder = (): string => join('/tmp', `trunkline-${process.getuid?.() 
 function routerFolder(root: string, fleetId: string): string {
   const beside = join(root, 'router')
   // Its state is no loss there: the agent remembers every port and tells a router that does not.
-  return fitsSocket(routerSocketPath(beside)) ? beside : join(sharedFolder(), `${fleetId}-router`)
+  return fitsSocket(longestSocketPath(beside)) ? beside : join(sharedFolder(), `${fleetId}-router`)
 }
 
 /** Makes the folders, private to this user. Errored `FLEET_FOLDER` where the socket's folder belongs to someone else. */

@@ -1,41 +1,54 @@
-/** Starts the router and watches it. It is detached: it outlives the agent, and comes back with its own state. */
+/**
+ * Starts the router with its socket holder, watches them and brings them up to date. They are detached: they outlive the
+ * agent. A router that dies is started again by its holder; an older one hands over to one of our version.
+ */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSameProcessAlive } from '../../../process/index.ts'
-import { programCommand } from '../../../program/index.ts'
-import type { RouterClient, RouterHealth } from '../router/index.ts'
+import { programCommand, programVersion } from '../../../program/index.ts'
+import { askHolder, type HolderAnswer, type RouterClient, type RouterHealth, routerProtocol } from '../router/index.ts'
+import { isOlder } from '../version.ts'
 import type { Host } from './host.ts'
 
 export type RouterProcess = {
-  /** Starts it where it is not running; returns when it answers, or after a bounded while. */
+  /** Starts it where it is not running, and replaces an older one; returns when it answers, or after a bounded while. */
   ensureRunning(): Promise<void>
   /** Ends it, with its services. */
   stop(): Promise<void>
 }
 
-const startTimeoutMs = 10_000
+export type RouterProcessOptions = {
+  /** Program and arguments that run the router for a folder. */
+  command?: readonly [string, ...string[]] | undefined
+  /** Of that router: an older one is replaced. */
+  version?: string | undefined
+}
+
+const startTimeoutMs = 20_000
+/** A holder that has found its router dead needs this long to start another; after that it is taken for stuck. */
+const reviveTimeoutMs = 10_000
 const pollMs = 50
 const stopTimeoutMs = 5000
 
-export const defaultRouterCommand = (directory: string): [string, ...string[]] => programCommand('router', directory)
+export const defaultRouterCommand = (directory: string): [string, ...string[]] =>
+  programCommand('router', directory, '--held')
 
 export function createRouterProcess(
   host: Host,
   client: RouterClient,
-  command: readonly [string, ...string[]],
+  options: RouterProcessOptions = {},
 ): RouterProcess {
-  const { clock } = host
+  const { clock, paths } = host
+  const command = options.command ?? defaultRouterCommand(paths.router)
+  const version = options.version ?? programVersion
   let starting: Promise<void> | null = null
   let isWanted = true
+  /** Once for each agent: a command that does not give the version it should is not run again and again. */
+  let isUpToDate = false
 
-  const health = async (): Promise<RouterHealth | null> => {
-    try {
-      return await client.health()
-    } catch {
-      return null
-    }
-  }
+  const health = (): Promise<RouterHealth | null> => client.health().catch(() => null)
+  const holder = (): Promise<HolderAnswer | null> => askHolder(paths.router, { ask: 'describe' }).catch(() => null)
 
   const waitFor = async (timeoutMs: number, isReached: () => Promise<boolean>): Promise<boolean> => {
     const deadlineMs = clock.monotonicMs() + timeoutMs
@@ -45,13 +58,45 @@ export function createRouterProcess(
     }
     return true
   }
+  const answers = async () => (await health()) !== null
 
   const start = async (): Promise<void> => {
-    if ((await health()) !== null || !isWanted) return
+    if (!isWanted) return
+    const running = await health()
+    if (running !== null) return bringUpToDate(running)
+    if ((await holder()) !== null && (await waitFor(reviveTimeoutMs, answers))) return
     host.log('starting the router')
-    spawnRouter(host, command)
-    const answers = await waitFor(startTimeoutMs, async () => (await health()) !== null)
-    if (!answers) host.log(`the router did not answer within ${startTimeoutMs / 1000} s`)
+    spawnHolder(host, [...programCommand('holder', paths.router), ...command])
+    if (await waitFor(startTimeoutMs, answers)) return
+    host.log(`the router did not answer within ${startTimeoutMs / 1000} s`)
+  }
+
+  /** The router first, then the holder: what is new knows how to talk to what is older. */
+  const bringUpToDate = async (running: RouterHealth): Promise<void> => {
+    if (isUpToDate) return
+    isUpToDate = true
+    try {
+      if (running.protocol < routerProtocol || isOlder(running.version, version)) {
+        host.log(`replacing the router of version ${running.version}`)
+        await askHolder(paths.router, { ask: 'replace-router', command: [...command] })
+      }
+      const held = await holder()
+      if (held !== null && isOlder(held.version, programVersion)) {
+        host.log(`replacing the socket holder of version ${held.version}`)
+        await askHolder(paths.router, { ask: 'leave' })
+      }
+    } catch (error) {
+      host.log(`the router of version ${running.version} goes on: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+
+  const endRouter = async ({ pid, startedAt }: RouterHealth): Promise<void> => {
+    const isGone = async () => !isSameProcessAlive(pid, startedAt)
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      if (await isGone()) return
+      process.kill(pid, signal)
+      if (await waitFor(stopTimeoutMs, isGone)) return
+    }
   }
 
   return {
@@ -65,19 +110,18 @@ export function createRouterProcess(
       isWanted = false
       // One that is on its way would come up later, with nobody to end it.
       await starting?.catch(() => {})
-      const running = await health()
-      if (running === null) return
-      const isGone = async () => !isSameProcessAlive(running.pid, running.startedAt)
-      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-        if (await isGone()) return
-        process.kill(running.pid, signal)
-        if (await waitFor(stopTimeoutMs, isGone)) return
+      const held = await holder()
+      if (held !== null) {
+        await askHolder(paths.router, { ask: 'stop' }).catch(() => {})
+        await waitFor(stopTimeoutMs, async () => !isSameProcessAlive(held.pid, held.startedAt))
       }
+      const running = await health()
+      if (running !== null) await endRouter(running)
     },
   }
 }
 
-function spawnRouter(host: Host, [program, ...parameters]: readonly [string, ...string[]]): void {
+function spawnHolder(host: Host, [program = process.execPath, ...parameters]: readonly string[]): void {
   const log = openSync(join(host.paths.router, 'router.log'), 'a', 0o600)
   try {
     const child = spawn(program, parameters, {

@@ -168,7 +168,8 @@ function specOf({ listen, backends, drainTimeoutMs }: Route): ServiceSpec {
 
 const isRouted = (backend: BackendStatus): boolean => backend.accepting || backend.inFlight > 0
 
+/** One that is ending hands over to another, which answers soon. */
 const isUnreachable = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ROUTER_UNREACHABLE'
+  error instanceof Error && 'code' in error && (error.code === 'ROUTER_UNREACHABLE' || error.code === 'ROUTER_CLOSING')
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -20,7 +20,7 @@ import { Jobs } from './jobs.ts'
 import { rotateLog } from './log-file.ts'
 import { operationHandlers } from './operations.ts'
 import { Pacer } from './pacer.ts'
-import { createRouterProcess, defaultRouterCommand } from './router-process.ts'
+import { createRouterProcess } from './router-process.ts'
 import { Routing } from './routing.ts'
 import { ServiceStatuses } from './service-status.ts'
 import { Supervisor } from './supervisor.ts'
@@ -72,7 +72,10 @@ async function superviseUntilEnd(host: Host, options: AgentOptions): Promise<voi
   const wake = () => pacer.wake()
   const changes = new Changes()
   const client = createRouterClient(routerSocketPath(paths.router))
-  const router = createRouterProcess(host, client, (options.routerCommand ?? defaultRouterCommand)(paths.router))
+  const router = createRouterProcess(host, client, {
+    command: options.routerCommand?.(paths.router),
+    version: options.version,
+  })
   const artifacts = new ArtifactCache(host)
   const routing = new Routing(host, client, () => router.ensureRunning())
   const supervisor = new Supervisor({ host, artifacts, routing, wake })

@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { TrunklineError, usageError } from '../../../model/index.ts'
 import { maxControlBodyBytes, maxControlConnections } from './limits.ts'
 import { maxStatusWaitMs, type RouterHealth, serviceKeySchema, serviceSpecSchema } from './protocol.ts'
-import type { Router } from './router.ts'
+import type { ControlledRouter } from './router.ts'
 
 export type ControlApi = {
-  /** Takes no more calls. */
+  /** Takes no more calls, and its socket is gone; answers may still be on their way. */
   close(): void
 }
 
@@ -21,18 +21,19 @@ const notFound: Reply = {
 
 /** Listens on the socket; one that is there already is a dead router's, since only one router runs for a folder. */
 export async function serveControlApi(
-  router: Router,
+  router: ControlledRouter,
   health: RouterHealth,
   socketPath: string,
   fault: (cause: unknown) => void,
 ): Promise<ControlApi> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
   server.maxConnections = maxControlConnections
+  let isClosed = false
   server.on('request', async (req, res) => {
     const gone = new AbortController()
     res.once('close', () => gone.abort())
     const { status, body } = await answer(router, health, req, gone.signal).catch((cause) => replyOf(cause, fault))
-    send(req, res, status, body)
+    send(req, res, { status, body }, isClosed)
   })
   rmSync(socketPath, { force: true })
   await new Promise<void>((resolve, reject) => {
@@ -42,13 +43,19 @@ export async function serveControlApi(
   chmodSync(socketPath, 0o600)
   return {
     close() {
+      isClosed = true
       server.close()
       server.closeIdleConnections()
     },
   }
 }
 
-async function answer(router: Router, health: RouterHealth, req: IncomingMessage, signal: AbortSignal): Promise<Reply> {
+async function answer(
+  router: ControlledRouter,
+  health: RouterHealth,
+  req: IncomingMessage,
+  signal: AbortSignal,
+): Promise<Reply> {
   const url = URL.parse(req.url ?? '', 'http://router')
   if (url === null) return notFound
   const [, collection, name, ...rest] = url.pathname.split('/')
@@ -59,7 +66,7 @@ async function answer(router: Router, health: RouterHealth, req: IncomingMessage
   return answerService(router, keyOf(name), { req, url, signal })
 }
 
-async function answerService(router: Router, key: string, call: Call): Promise<Reply> {
+async function answerService(router: ControlledRouter, key: string, call: Call): Promise<Reply> {
   switch (call.req.method) {
     case 'GET':
       return found(await statusOf(router, key, call))
@@ -76,7 +83,7 @@ async function answerService(router: Router, key: string, call: Call): Promise<R
   }
 }
 
-async function statusOf(router: Router, key: string, { url, signal }: Call) {
+async function statusOf(router: ControlledRouter, key: string, { url, signal }: Call) {
   const revision = Number(url.searchParams.get('revision') ?? Number.NaN)
   const waitMs = Math.min(Number(url.searchParams.get('waitMs') ?? 0), maxStatusWaitMs)
   if (!(waitMs > 0) || Number.isNaN(revision)) return router.status(key)
@@ -127,10 +134,10 @@ function replyOf(cause: unknown, fault: (cause: unknown) => void): Reply {
   return { status: 500, body: { error: { code: 'ROUTER_FAULT', message: 'the router made a mistake; see its log' } } }
 }
 
-function send(req: IncomingMessage, res: ServerResponse, status: number, body: unknown): void {
+function send(req: IncomingMessage, res: ServerResponse, { status, body }: Reply, isLast: boolean): void {
   if (res.destroyed) return
   // What is left of a request that was refused is not read.
-  const headers = { 'content-type': 'application/json', ...(req.complete ? {} : { connection: 'close' }) }
+  const headers = { 'content-type': 'application/json', ...(req.complete && !isLast ? {} : { connection: 'close' }) }
   res.writeHead(status, headers)
   res.end(`${JSON.stringify(body)}\n`)
 }

@@ -45,5 +45,8 @@ export const unhealthyProbeIntervalMs = 500
 /** A refused connection is a fact; a late or wrong answer must repeat before a healthy backend counts as unhealthy. */
 export const maxProbeFailures = 3
 
+/** How long a router that has handed over goes on with what it has: WebSockets and streams, above all. */
+export const maxRetirementMs = 3_600_000
+
 export const maxControlBodyBytes = 1024 * 1024
 export const maxControlConnections = 200

@@ -1,6 +1,6 @@
 /** The public socket of one service. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { answerRaw, answers } from './answers.ts'
 import {
   clientKeepAliveMs,
@@ -10,21 +10,36 @@ import {
   requestHeadersTimeoutMs,
   tcpKeepAliveMs,
 } from './limits.ts'
+import type { ListeningSockets } from './listening-sockets.ts'
 import { proxyRequest } from './proxy-request.ts'
 import type { Service } from './service.ts'
+import type { SocketHandle } from './socket-channel.ts'
 import { mayUpgrade, tunnelUpgrade } from './tunnel.ts'
 
 export type Listener = {
   readonly host: string
   readonly port: number
-  /** Accepts no more connections from now on, ends idle ones, and the others with their answer. Resolves when none is left. */
-  close(): Promise<void>
+  /**
+   * Accepts no more connections from now on, ends idle ones, and the others with their answer. `free`: the address may
+   * be used again. `ended`: no connection is left.
+   */
+  close(): { free: Promise<void>; ended: Promise<void> }
+  /**
+   * Another router accepts on the same socket: this one does not from now on. Connections end with their next answer;
+   * idle ones are left to their time-out, since a request may be on its way on one. Resolves when none is left.
+   */
+  retire(): Promise<void>
   /** Ends every connection that is no tunnel. */
   cutAll(): void
 }
 
-/** Listens. Rejects with the system's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`) where it cannot. */
-export async function listen(service: Service, host: string, port: number): Promise<Listener> {
+/** Listens, on a socket that was handed over where there is one. Rejects with the system's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`) where it cannot. */
+export async function listen(
+  service: Service,
+  host: string,
+  port: number,
+  sockets: ListeningSockets,
+): Promise<Listener> {
   const server = createServer({
     maxHeaderSize: maxRequestHeaderBytes,
     headersTimeout: requestHeadersTimeoutMs,
@@ -51,27 +66,48 @@ export async function listen(service: Service, host: string, port: number): Prom
   server.on('upgrade', (req, socket, head) => tunnelUpgrade(service, req, socket as Socket, head))
   server.on('connect', (_req, socket) => answerRaw(socket as Socket, answers.methodNotAllowed))
 
-  await bind(server, host, port)
+  const handed = sockets.take(host, port)
+  await bind(server, handed ?? { host, port })
+  // A bound TCP server has an address of this form.
+  const { port: bound } = server.address() as AddressInfo
+  if (handed === null) await sockets.hold(host, bound, server)
+  else sockets.keep(host, bound, handed)
+
+  let retired: Promise<void> | null = null
   return {
     host,
-    // A bound TCP server has an address of this form.
-    port: (server.address() as AddressInfo).port,
+    port: bound,
     close() {
       isClosing = true
-      return new Promise((resolve) => server.close(() => resolve()))
+      if (retired !== null) {
+        server.closeIdleConnections()
+        return { free: Promise.resolve(), ended: retired }
+      }
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()))
+      return { free: sockets.release(host, bound), ended }
+    },
+    retire() {
+      isClosing = true
+      // Not its own `close`, which would end idle connections at once.
+      retired ??= new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+      return retired
     },
     cutAll: () => server.closeAllConnections(),
   }
 }
 
-function bind(server: Server, host: string, port: number): Promise<void> {
+const backlog = 1024
+
+function bind(server: Server, where: SocketHandle | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port, backlog: 1024 }, () => {
+    const listening = () => {
       server.off('error', reject)
       // Out of file descriptors, for instance: it goes on with the connections it has.
       server.on('error', () => {})
       resolve()
-    })
+    }
+    if ('host' in where) server.listen({ ...where, backlog }, listening)
+    else server.listen(where, backlog, listening)
   })
 }

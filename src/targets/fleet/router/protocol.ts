@@ -20,6 +20,13 @@ const maxDurationMs = 24 * 3_600_000
 /** Where the router of a folder listens for its owner. Unix socket paths are short (104 bytes on macOS): so must be the folder's. */
 export const routerSocketPath = (directory: string): string => join(directory, 'router.sock')
 
+/** Where routers that have handed over listen, each under its pid and start time. */
+export const retiredSocketsFolder = (directory: string): string => join(directory, 'old')
+
+/** No socket of a router's folder has a longer path. */
+export const longestSocketPath = (directory: string): string =>
+  join(retiredSocketsFolder(directory), '4194304.99999999999')
+
 /** Identifies a service over all projects and environments: `shop/stage/carts`. */
 export const serviceKeySchema = z
   .string()

@@ -1,6 +1,7 @@
 /** A service with its public socket: opened, kept, moved and closed without losing what is under way. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Listener, listen } from './listener.ts'
+import type { ListeningSockets } from './listening-sockets.ts'
 import type { ServiceSpec, ServiceStatus } from './protocol.ts'
 import { Service, type ServiceLog } from './service.ts'
 
@@ -15,11 +16,14 @@ export class PublishedService {
   /** Attempts to listen, one after the other. */
   private binding: Promise<void> = Promise.resolve()
   private isDeleted = false
+  private readonly sockets: ListeningSockets
   private readonly stopped = new AbortController()
 
-  constructor(key: string, spec: ServiceSpec, port: number, log: ServiceLog) {
+  constructor(key: string, spec: ServiceSpec, port: number, parts: { sockets: ListeningSockets; log: ServiceLog }) {
+    const { sockets, log } = parts
     this.key = key
     this.spec = spec
+    this.sockets = sockets
     this.service = new Service(key, spec, log)
     this.listen = { host: spec.listen.host, port, error: 'not yet' }
   }
@@ -42,10 +46,10 @@ export class PublishedService {
   private async bind(host: string, port: number): Promise<void> {
     if (this.isListeningAt(host, port)) return
     const before = this.listener
-    this.listener = await listen(this.service, host, port)
+    this.listener = await listen(this.service, host, port, this.sockets)
     this.listen = { host, port, error: null }
     this.service.touch()
-    if (before) void drained(before, this.spec.drainTimeoutMs)
+    if (before) await drain(before, this.spec.drainTimeoutMs).free
   }
 
   /** After a restart: tries until the port is free. */
@@ -78,13 +82,24 @@ export class PublishedService {
     this.service.apply(spec)
   }
 
-  /** Accepts nothing more, ends what is under way, or cuts it when draining has taken too long. */
-  async close(): Promise<void> {
+  /**
+   * Accepts nothing more, ends what is under way, or cuts it when draining has taken too long. `free`: its address may
+   * be given to another.
+   */
+  close(): { free: Promise<void>; ended: Promise<void> } {
     this.isDeleted = true
     this.stopped.abort()
     this.service.touch()
-    if (this.listener) await drained(this.listener, this.spec.drainTimeoutMs, () => this.service.cutAll())
-    this.service.dispose()
+    const { listener, service, spec } = this
+    const draining = listener && drain(listener, spec.drainTimeoutMs, () => service.cutAll())
+    const ended = (draining?.ended ?? Promise.resolve()).then(() => service.dispose())
+    return { free: draining?.free ?? Promise.resolve(), ended }
+  }
+
+  /** Another router serves it; resolves when nothing of it is under way here. */
+  async retire(): Promise<void> {
+    this.stopped.abort()
+    await this.listener?.retire()
   }
 
   status(): ServiceStatus {
@@ -94,11 +109,11 @@ export class PublishedService {
   }
 }
 
-async function drained(listener: Listener, timeoutMs: number, cut = () => {}): Promise<void> {
+function drain(listener: Listener, timeoutMs: number, cut = () => {}): { free: Promise<void>; ended: Promise<void> } {
   const timer = setTimeout(() => {
     cut()
     listener.cutAll()
   }, timeoutMs)
-  await listener.close()
-  clearTimeout(timer)
+  const { free, ended } = listener.close()
+  return { free, ended: ended.then(() => clearTimeout(timer)) }
 }

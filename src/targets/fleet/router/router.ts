@@ -1,6 +1,8 @@
 /** All services of this host: told one by one, remembered on disk, brought back after a restart. */
 import { isDeepStrictEqual } from 'node:util'
 import { erroredError } from '../../../model/index.ts'
+import type { ListeningSockets } from './listening-sockets.ts'
+import { type Predecessors, withPredecessors } from './predecessors.ts'
 import type { ServiceSpec, ServiceStatus } from './protocol.ts'
 import { portsFor } from './public-port.ts'
 import { PublishedService } from './published-service.ts'
@@ -9,7 +11,8 @@ import { type RouterState, stateFileIn } from './state-file.ts'
 
 const maxServices = 2000
 
-export type Router = {
+/** What a control socket may be connected to. */
+export type ControlledRouter = {
   statuses(): ServiceStatus[]
   status(key: string): ServiceStatus | null
   /** Resolves with the status once its revision is another one, or the signal aborts. null: no such service. */
@@ -18,12 +21,25 @@ export type Router = {
   put(key: string, spec: ServiceSpec): Promise<ServiceStatus>
   /** Closes a service; goes on draining after it has answered. null: no such service. */
   delete(key: string): Promise<ServiceStatus | null>
+}
+
+export type Router = ControlledRouter & {
+  /** Changes nothing from now on (errored `ROUTER_CLOSING`); resolves when what is under way is done and on disk. */
+  freeze(): Promise<void>
+  thaw(): void
+  /** Another router serves on the same sockets; resolves when nothing is under way here any more. */
+  retire(): Promise<void>
+  /** For the router that has taken over: what it is told is done here too, without listening or writing it down. */
+  readonly follower: ControlledRouter
   /** Ends all services, each within its drain time; the state stays, for the next router. */
   close(): Promise<void>
 }
 
+export type RouterParts = { sockets: ListeningSockets; predecessors: Predecessors; log: ServiceLog }
+
 /** Brings back what the folder's state says, listening again wherever it did, before it resolves. */
-export async function openRouter(directory: string, log: ServiceLog): Promise<Router> {
+export async function openRouter(directory: string, parts: RouterParts): Promise<Router> {
+  const { predecessors, log } = parts
   const file = stateFileIn(directory)
   let { state, putAside } = await file.read()
   if (putAside !== null) log({ putAside }, 'the state could not be read: starting with none')
@@ -31,7 +47,7 @@ export async function openRouter(directory: string, log: ServiceLog): Promise<Ro
   const services = new Map<string, PublishedService>()
   /** Deleted services that still end what they have, by key. */
   const ending = new Map<string, PublishedService>()
-  let isClosing = false
+  let isFrozen = false
   /** Changes happen one after the other. */
   let turn: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(change: () => Promise<T>): Promise<T> => {
@@ -45,7 +61,7 @@ export async function openRouter(directory: string, log: ServiceLog): Promise<Ro
     [...state.services].map(async ([key, spec]) => {
       const port = portOf(key, spec)
       if (port === undefined) return
-      const published = new PublishedService(key, spec, port, log)
+      const published = new PublishedService(key, spec, port, parts)
       services.set(key, published)
       await published.listenAt(spec.listen.host, port).catch(() => void published.listenWhenFree(log))
     }),
@@ -96,12 +112,12 @@ export async function openRouter(directory: string, log: ServiceLog): Promise<Ro
   const create = async (key: string, spec: ServiceSpec): Promise<ServiceStatus> => {
     if (services.size >= maxServices)
       throw erroredError('TOO_MANY_SERVICES', `the router serves ${maxServices} already`)
-    const published = new PublishedService(key, spec, 0, log)
+    const published = new PublishedService(key, spec, 0, parts)
     try {
       const port = await publish(published, spec)
       await save(stateWith(key, spec, port))
     } catch (cause) {
-      void published.close()
+      await published.close().free
       throw cause
     }
     services.set(key, published)
@@ -113,7 +129,7 @@ export async function openRouter(directory: string, log: ServiceLog): Promise<Ro
     const { key, spec: before } = published
     const port = portOf(key, spec)
     const isThere = port !== undefined && published.isListeningAt(spec.listen.host, port)
-    if (isThere && isDeepStrictEqual(before, spec)) return published.status()
+    if (isThere && isDeepStrictEqual(before, spec)) return statusOf(published)
     const portBefore = published.port
     const effective = await publish(published, spec)
     try {
@@ -123,52 +139,114 @@ export async function openRouter(directory: string, log: ServiceLog): Promise<Ro
       throw cause
     }
     published.apply(spec)
-    return published.status()
+    await predecessors.put(key, spec)
+    return statusOf(published)
   }
 
+  /** Resolves when its address is free; what is under way goes on. */
   const end = async (published: PublishedService): Promise<void> => {
     const { key } = published
     ending.set(key, published)
-    await published.close()
-    if (ending.get(key) === published) ending.delete(key)
-    log({ service: key }, 'no longer serving')
+    const { free, ended } = published.close()
+    void ended.then(() => {
+      if (ending.get(key) === published) ending.delete(key)
+      log({ service: key }, 'no longer serving')
+    })
+    await free
   }
 
-  const status = (key: string) => (services.get(key) ?? ending.get(key))?.status() ?? null
+  const statusOf = (published: PublishedService): ServiceStatus =>
+    withPredecessors(published.status(), predecessors.of(published.key))
+  const status = (key: string): ServiceStatus | null => {
+    const published = services.get(key) ?? ending.get(key)
+    if (published) return statusOf(published)
+    const others = predecessors.of(key)
+    const rest = others.find(({ backends }) => backends.some(({ inFlight }) => inFlight > 0))
+    return rest ? { ...withPredecessors({ ...rest, backends: [] }, others), deleted: true } : null
+  }
+  const statuses = (): ServiceStatus[] => {
+    const own = new Set([...ending.keys(), ...services.keys()])
+    return [...own, ...predecessors.keys().filter((key) => !own.has(key))].flatMap((key) => status(key) ?? [])
+  }
+  predecessors.onChange((key) => services.get(key)?.service.touch())
 
-  return {
-    statuses: () => [...ending.values(), ...services.values()].map((published) => published.status()),
+  const reading = {
+    statuses,
     status,
-    async statusAfter(key, revision, signal) {
+    async statusAfter(key: string, revision: number, signal: AbortSignal) {
       const published = services.get(key) ?? ending.get(key)
       await published?.service.changedSince(revision, signal)
       return status(key)
     },
+  }
+  const refuseIfFrozen = () => {
+    if (isFrozen) throw erroredError('ROUTER_CLOSING', 'the router is ending')
+  }
+
+  return {
+    ...reading,
     put: (key, spec) =>
       inTurn(async () => {
-        if (isClosing) throw erroredError('ROUTER_CLOSING', 'the router is ending')
+        refuseIfFrozen()
         const published = services.get(key)
         return published ? change(published, spec) : create(key, spec)
       }),
     delete: (key) =>
       inTurn(async () => {
+        refuseIfFrozen()
         const published = services.get(key)
-        if (!published) return ending.get(key)?.status() ?? null
+        if (!published) return status(key)
         const others = new Map(state.services)
         others.delete(key)
         await save({ ports: state.ports, services: others })
         services.delete(key)
-        void end(published)
-        return published.status()
+        await end(published)
+        await predecessors.delete(key)
+        return statusOf(published)
       }),
+    freeze: () => {
+      isFrozen = true
+      return inTurn(async () => {})
+    },
+    thaw: () => {
+      isFrozen = false
+    },
+    retire: () =>
+      inTurn(async () => [...services.values(), ...ending.values()]).then(async (all) => {
+        await Promise.all(all.map((published) => published.retire()))
+      }),
+    follower: {
+      ...reading,
+      put: async (key, spec) => {
+        services.get(key)?.apply(spec)
+        return status(key) ?? unknownService(key, spec)
+      },
+      delete: async (key) => {
+        const published = services.get(key)
+        services.delete(key)
+        if (published) await end(published)
+        return status(key)
+      },
+    },
     close: () => {
-      isClosing = true
+      isFrozen = true
       return inTurn(async () => {
-        await Promise.all([...services.values(), ...ending.values()].map((published) => published.close()))
+        await Promise.all([...services.values(), ...ending.values()].map((published) => published.close().ended))
       })
     },
   }
 }
+
+/** A service that began after this router had handed over: it has nothing of it. */
+const unknownService = (key: string, { listen }: ServiceSpec): ServiceStatus => ({
+  key,
+  revision: 0,
+  listen: { host: listen.host, port: listen.port ?? 0, error: null },
+  deleted: false,
+  waiting: 0,
+  totals: { requests: 0, failures: 0 },
+  backends: [],
+})
 
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number, key: string | null) {
   if (cause.code === 'EADDRINUSE') {

@@ -121,7 +121,7 @@ export const serviceOf = (backends: BackendSpec[], changes: Partial<ServiceSpec>
 })
 
 /** Publishes and waits until every backend that takes requests is healthy; answers the public port. */
-export async function publish(router: TestRouter, key: string, spec: ServiceSpec): Promise<number> {
+export async function publish(router: Pick<TestRouter, 'client'>, key: string, spec: ServiceSpec): Promise<number> {
   const { listen } = await router.client.putService(key, spec)
   await untilStatus(router, key, (status) =>
     status.backends.every((backend) => backend.removed || backend.state === 'healthy'),
@@ -129,7 +129,11 @@ export async function publish(router: TestRouter, key: string, spec: ServiceSpec
   return listen.port
 }
 
-export const untilStatus = (router: TestRouter, key: string, isSo: (status: ServiceStatus) => boolean): Promise<void> =>
+export const untilStatus = (
+  router: Pick<TestRouter, 'client'>,
+  key: string,
+  isSo: (status: ServiceStatus) => boolean,
+): Promise<void> =>
   until(async () => {
     const status = await router.client.service(key)
     return status !== null && isSo(status)

@@ -1,0 +1,3 @@
+/** Entry of the published socket holder. */
+import './older-node.ts'
+import '../../src/targets/fleet/router/holder-main.ts'

@@ -67,7 +67,8 @@ function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactReci
 }
 
 function buildEnvironment(name: string, document: EnvironmentDocument): Environment {
-  const { on, after, approval, windows, variables, onFailure, rollout, hooks, verify, deployInputs } = document
+  const { on, after, approval, windows, variables, onFailure, rollout, rollouts, hooks, verify, deployInputs } =
+    document
   const policy: EnvironmentPolicy = {
     name,
     routes: flattenRoutes(on).map(({ path: _, ...route }) => route),
@@ -78,7 +79,9 @@ function buildEnvironment(name: string, document: EnvironmentDocument): Environm
     variables,
     onFailure,
   }
-  const recipe: EnvironmentRecipe = { rollout, ...hooks, verify, deployInputs }
+  // Absent where there are none: releases of earlier versions keep their ids.
+  const others = Object.keys(rollouts).length > 0 ? { rollouts } : {}
+  const recipe: EnvironmentRecipe = { rollout, ...others, ...hooks, verify, deployInputs }
   return { ...policy, recipe }
 }
 

@@ -34,7 +34,9 @@ function closestBranch(branches: readonly z.core.$ZodIssue[][]): z.core.$ZodIssu
 
 const isOfOtherType = (issue: z.core.$ZodIssue): boolean =>
   issue.path.length === 0 &&
-  (issue.code === 'invalid_type' || (issue.code === 'invalid_union' && closestBranch(issue.errors) === null))
+  (issue.code === 'invalid_type' ||
+    issue.code === 'invalid_value' ||
+    (issue.code === 'invalid_union' && closestBranch(issue.errors) === null))
 
 const compareBranches = (left: readonly z.core.$ZodIssue[], right: readonly z.core.$ZodIssue[]): number =>
   unknownKeys(left) - unknownKeys(right) || left.length - right.length

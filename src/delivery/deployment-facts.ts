@@ -14,9 +14,18 @@ import type {
   TargetName,
   Yank,
 } from '../model/index.ts'
-import { reason, TrunklineError } from '../model/index.ts'
+import { isStaged, reason, TrunklineError } from '../model/index.ts'
 import type { DeploymentFacts, SeenService } from '../planning/index.ts'
-import { environmentOf, generationOf, isTagRef, shortRef, targetOf, unyanksOf, viewOf } from '../planning/index.ts'
+import {
+  environmentOf,
+  generationOf,
+  isTagRef,
+  rolloutFor,
+  shortRef,
+  targetOf,
+  unyanksOf,
+  viewOf,
+} from '../planning/index.ts'
 import type { Observation, RolloutRequest, Target } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
 import type { Engine } from './engine.ts'
@@ -83,6 +92,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
   const previews: Record<ServiceName, string> = {}
   for (const [targetName, services] of servicesByTarget(policy, state, release)) {
     const target = await world.target(policy, targetName)
+    problems.push(...rolloutsBeyond(target, targetName, services, request))
     const complete = services.filter((service) => variables[service]?.missing.length === 0)
     const answer = await askTarget(target, services, complete, variables, release, signal)
     if (!answer.reachable) {
@@ -134,6 +144,30 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     problems,
     unyanks,
   }
+}
+
+/** Ways to roll out that a target does not have: said when planning, not half-way through. */
+function rolloutsBeyond(
+  { capabilities, kind }: Target,
+  targetName: TargetName,
+  services: readonly ServiceName[],
+  { release, policy, direction }: FactsRequest,
+): Reason[] {
+  const environment = environmentOf(release, policy.name)
+  return services.flatMap((name) => {
+    const service = release.services[name]
+    if (service === undefined || service.run === null) return []
+    const { strategy } = rolloutFor(name, service, environment, direction)
+    if (!isStaged(strategy)) return []
+    if (strategy.kind === 'canary' ? capabilities.canary : capabilities.trafficSplit) return []
+    return [
+      reason(
+        'rollout-not-available',
+        `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}: target ${targetName} (${kind}) cannot divide requests`,
+        { file: 'trunkline.yaml', hint: 'choose one-at-a-time, half or all-at-once for it' },
+      ),
+    ]
+  })
 }
 
 /** Those that run, and those whose artifact a hook runs in: only they need their variables. */

@@ -1,15 +1,14 @@
 /** Carries out a deployment's steps: each idempotent, each with its verdict; faults are thrown and retried with a bound. */
 import type { DeploymentStep, Reason, StepOutcome, Verdict } from '../model/index.ts'
-import { erroredError, passed, reason, TrunklineError } from '../model/index.ts'
-import type { RolloutRequest } from '../ports/index.ts'
-import { verificationVariables } from './deployment-facts.ts'
+import { passed, reason, TrunklineError } from '../model/index.ts'
+import type { RolloutRequest, TargetContext } from '../ports/index.ts'
 import { StepFault } from './fault.ts'
 import { runHook } from './hooks.ts'
 import { retryErrored } from './retry.ts'
-import { addressesNow, contextFor, type DeploymentRun, type StepContext } from './step-context.ts'
+import { contextFor, type DeploymentRun, type StepContext } from './step-context.ts'
 import { runGraph } from './step-graph.ts'
-import { prepareOf } from './study.ts'
 import { tagArtifacts } from './tag-artifacts.ts'
+import { verify, verifyStage } from './verification.ts'
 
 /** The step that said no, or null when all are done. */
 export type Execution = { step: DeploymentStep; verdict: Verdict & { ok: false } } | null
@@ -104,7 +103,7 @@ function perform(step: DeploymentStep, context: StepContext): Promise<Verdict> {
     case 'remove':
       return removeService(step, context)
     case 'verify':
-      return verify(step, context)
+      return verify(step.verification, context)
     case 'tag':
       return tagForPeople(step, context)
   }
@@ -121,7 +120,10 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
     variables: run.gathered.variables[step.service]?.values ?? {},
     strategy: step.strategy,
   }
-  const targetContext = contextFor(context, step.id, step.service)
+  const targetContext: TargetContext = {
+    ...contextFor(context, step.id, step.service),
+    verifyStage: (stage, signal) => verifyStage(stage, step.verifications ?? [], { ...context, signal }),
+  }
   const verdict = await target.ensure(request, targetContext)
   return verdict.ok ? await target.verify(request, targetContext) : verdict
 }
@@ -129,47 +131,6 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
 async function removeService(step: StepOf<'remove'>, context: StepContext): Promise<Verdict> {
   const target = await context.run.engine.world.target(context.run.policy, step.target)
   return await target.remove(step.service, contextFor(context, step.id, step.service))
-}
-
-async function verify(step: StepOf<'verify'>, { run, signal, log }: StepContext): Promise<Verdict> {
-  const { verification } = step
-  const { world } = run.engine
-  const addresses = await addressesNow(run, signal)
-  if (verification.kind === 'http') {
-    const base = addresses[verification.service]
-    if (base === undefined) {
-      return {
-        ok: false,
-        reasons: [reason('no-address', `${verification.service} has no address to probe in ${run.policy.name}`)],
-      }
-    }
-    return await world.probe.probe(
-      {
-        url: new URL(verification.path, base).href,
-        status: verification.status,
-        contains: verification.contains,
-        timeoutMs: verification.timeoutMs,
-      },
-      signal,
-    )
-  }
-  const variables = verificationVariables(verification.env, run.gathered, addresses)
-  if (variables.missing.length > 0) {
-    throw erroredError(
-      'VARIABLE_MISSING',
-      `verification ${verification.name} needs ${variables.missing.join(', ')}, not set here`,
-    )
-  }
-  return await world.builder.runInCheckout(
-    {
-      commit: run.candidate.commit,
-      prepare: await prepareOf(run.engine, run.candidate.commit),
-      run: verification.run,
-      env: { ...variables.values, TRUNKLINE_ENVIRONMENT: run.policy.name },
-      timeoutMs: verification.timeoutMs,
-    },
-    { signal, log, secrets: [...run.gathered.secrets, ...variables.secrets] },
-  )
 }
 
 async function tagForPeople(step: StepOf<'tag'>, { run, signal }: StepContext): Promise<Verdict> {

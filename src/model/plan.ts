@@ -12,8 +12,9 @@ import type {
   TargetName,
   ViewHash,
 } from './identity.ts'
-import type { EnvironmentVariable, Hook, RolloutStrategy, Run, Verification } from './project.ts'
+import type { EnvironmentVariable, Hook, Run, Verification } from './project.ts'
 import type { Reason } from './reason.ts'
+import type { RolloutStrategy } from './rollout-strategy.ts'
 
 /** What `plan` prints: the release to be made, and where it would go. */
 export type Plan = {
@@ -96,6 +97,8 @@ export type DeploymentStep = PlannedStep &
         desired: DesiredService
         from: Digest | null
         strategy: RolloutStrategy
+        /** Those its stages name. Absent where it has no stages. */
+        verifications?: Verification[]
       }
     | { kind: 'remove'; service: ServiceName; target: TargetName }
     | { kind: 'verify'; verification: Verification }

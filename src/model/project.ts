@@ -3,6 +3,7 @@
  * `Environment` has two halves (invariant 12): its policy is read from the remote's trunk, its recipe from the commit.
  */
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
+import type { RolloutStrategy } from './rollout-strategy.ts'
 
 export type Project = {
   name: string
@@ -129,6 +130,8 @@ export type EnvironmentPolicy = {
 /** Read from the commit; travels in the release. */
 export type EnvironmentRecipe = {
   rollout: RolloutStrategy
+  /** Services that are rolled out in another way. Absent where there are none. */
+  rollouts?: Record<ServiceName, RolloutStrategy>
   before: Hook[]
   after: Hook[]
   /** Run in reverse order on the way back. */
@@ -165,8 +168,6 @@ export type ApprovalPolicy = {
 }
 
 export type DeploymentWindow = { cron: string; durationMs: number; timezone: string }
-
-export type RolloutStrategy = 'one-at-a-time' | 'half' | 'all-at-once'
 
 export type Reaction = 'rollback' | 'yank' | 'notify'
 

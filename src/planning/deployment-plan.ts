@@ -20,8 +20,9 @@ import type {
   TargetName,
   Verification,
 } from '../model/index.ts'
-import { reason, short } from '../model/index.ts'
+import { isStaged, reason, short } from '../model/index.ts'
 import { environmentOf, generationOf, viewOf } from './release.ts'
+import { rolloutFor, whyInStages } from './rollout-strategy.ts'
 
 /** What a target says runs of one service now; null: nothing. */
 export type SeenService = {
@@ -153,6 +154,7 @@ function planServices(facts: DeploymentFacts): PlannedDeploy[] {
       continue
     }
     const reasons = whyDeploy(name, service, before, facts)
+    if (reasons.length > 0 && before !== undefined) reasons.push(...howDeploy(name, service, facts))
     planned.push({
       name,
       from,
@@ -215,6 +217,16 @@ function whyDeploy(
   return reasons
 }
 
+/** Who approves a plan sees the stages it goes through. */
+function howDeploy(
+  name: ServiceName,
+  service: ReleasedService,
+  { policy, release, direction }: DeploymentFacts,
+): Reason[] {
+  const { strategy } = rolloutFor(name, service, environmentOf(release, policy.name), direction)
+  return isStaged(strategy) ? [whyInStages(strategy)] : []
+}
+
 function whatDiffers(
   name: ServiceName,
   service: ReleasedService,
@@ -261,11 +273,12 @@ function planRollouts(facts: DeploymentFacts, services: readonly PlannedDeploy[]
   const { policy, release } = facts
   const rolling = services.filter((service) => service.action === 'deploy')
   const names = new Set(rolling.map((service) => service.name))
-  const strategy = environmentOf(release, policy.name).rollout
+  const environment = environmentOf(release, policy.name)
   return rolling.flatMap((planned): DeploymentStep[] => {
     const service = release.services[planned.name]
     if (service === undefined || service.run === null) return []
     const upstream = reachableThrough(planned.name, release, names)
+    const { strategy, verifications } = rolloutFor(planned.name, service, environment, facts.direction)
     return [
       {
         id: `${policy.name}/rollout:${planned.name}`,
@@ -277,6 +290,7 @@ function planRollouts(facts: DeploymentFacts, services: readonly PlannedDeploy[]
         desired: desiredOf(service, service.run, facts.fingerprints[planned.name] ?? null),
         from: planned.from,
         strategy,
+        ...(isStaged(strategy) ? { verifications } : {}),
       },
     ]
   })

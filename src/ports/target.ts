@@ -64,13 +64,32 @@ export type LogLine = { at: string; instance: string; stream: 'stdout' | 'stderr
 
 export type LogQuery = { service: ServiceName; lines: number; follow: boolean }
 
+/** How far a rollout in stages has come. */
+export type StageUpdate = {
+  /** Percent of new requests for the new set. */
+  weight: number
+  phase: 'moving' | 'verifying' | 'watching' | 'going-back'
+}
+
+/** All of a service's new requests at this weight, or a set that gets none yet, to be looked at before it goes on. */
+export type StageToVerify = {
+  service: ServiceName
+  weight: number
+  /** Names of verifications. */
+  verify: readonly string[]
+  /** Where the new set alone answers; at 100 that is the service's own address. */
+  address: string | null
+}
+
 export type TargetContext = {
   signal: AbortSignal
   /** Lease epoch of the controller: a target with strict fencing refuses an older one (refused `STALE_CONTROLLER`). */
   epoch: number
   artifacts: ArtifactStore
-  report(update: { ready: number; desired: number; old: number }): void
+  report(update: { ready: number; desired: number; old: number; stage?: StageUpdate }): void
   log(line: string): void
+  /** Between the stages of a rollout: whether it may go on. Absent where nothing is to be verified. */
+  verifyStage?(stage: StageToVerify, signal: AbortSignal): Promise<Verdict>
 }
 
 /** Facts a platform adds to a plan before it is approved: a change set, a plan file. */

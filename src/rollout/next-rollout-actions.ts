@@ -11,6 +11,7 @@ import {
   type RolloutInstance,
   type RolloutSpec,
 } from './rollout.ts'
+import { hasPassed, isAdmitted, type Split, sharesOf } from './split.ts'
 
 /**
  * What to do now. Never takes healthy serving capacity below `replicas`, or below what there is if that is less.
@@ -20,14 +21,17 @@ export function nextRolloutActions(
   spec: RolloutSpec,
   observed: readonly RolloutInstance[],
   nowMs: number,
+  split: Split | null = null,
 ): NextRolloutActions {
-  const scene = readScene(spec, observed)
+  const rebalance = rebalanceOf(spec, observed, split)
+  const scene = readScene(spec, observed, afterwards(split, rebalance))
   const failures = failuresOf(spec, scene.kept, nowMs)
   if (failures.length > 0) return { actions: [], status: { failed: failures } }
 
   const stops = [...stopsOfDrained(spec, scene, nowMs), ...stopsOfUnneeded(scene)]
   const starts = startsOf(spec, scene, scene.alive.length - stops.length)
   const actions = [
+    ...rebalance,
     ...stops,
     ...readmissions(scene),
     ...starts,
@@ -37,28 +41,61 @@ export function nextRolloutActions(
   return { actions, status: actions.length === 0 && isSettled(scene) ? 'done' : 'in-progress' }
 }
 
+/**
+ * What a rollout in stages left. An unwanted generation that has not passed its stages gives its share back at once,
+ * wherever another is well: it counts for no capacity. One that has passed goes on until those it goes back to can bear
+ * everything, and a wanted one keeps everything as long as it can.
+ */
+function rebalanceOf(
+  spec: RolloutSpec,
+  observed: readonly RolloutInstance[],
+  split: Split | null,
+): Array<RolloutAction & { kind: 'weigh' | 'share-equally' }> {
+  if (split === null || spec.generation === null) return []
+  const { generation, weight } = split
+  const well = observed.filter((instance) => isAdmitted(instance) && instance.phase === 'healthy')
+  const ours = well.filter((instance) => instance.generation === generation).length
+  const others = well.length - ours
+  if (generation === spec.generation) return weight === 100 && ours >= spec.replicas ? [] : [{ kind: 'share-equally' }]
+  if (others < (hasPassed(split) ? spec.replicas : 1)) return [{ kind: 'share-equally' }]
+  return weight === 0 ? [] : [{ kind: 'weigh', generation, weight: 0 }]
+}
+
+function afterwards(split: Split | null, rebalance: ReturnType<typeof rebalanceOf>): Split | null {
+  const [change] = rebalance
+  if (change === undefined || split === null) return split
+  return change.kind === 'weigh' ? { ...split, weight: change.weight } : null
+}
+
+/** An instance, and its share of new requests under the split. */
+type Sharing = RolloutInstance & { share: number }
+
 /** The instances, by the part they play. */
 type Scene = {
   /** How many instances are wanted. */
   wanted: number
-  alive: RolloutInstance[]
+  alive: Sharing[]
   /** Of the wanted generation, to stay, at most `wanted`. */
-  kept: RolloutInstance[]
+  kept: Sharing[]
   /** Kept, but draining: they only need to be let in again. */
-  readmitted: RolloutInstance[]
+  readmitted: Sharing[]
   /** To go: other generations, and more than are wanted of this one. In the order in which they go. */
-  leaving: RolloutInstance[]
+  leaving: Sharing[]
   /** Healthy and taking traffic now. */
   capacity: number
   /** Other generations are still here. */
   isReplacing: boolean
 }
 
-const isServing = (instance: RolloutInstance): boolean => instance.phase === 'healthy' && instance.weight > 0
+const isServing = (instance: Sharing): boolean =>
+  instance.phase === 'healthy' && instance.weight > 0 && instance.share > 0
 
-function readScene(spec: RolloutSpec, observed: readonly RolloutInstance[]): Scene {
+function readScene(spec: RolloutSpec, observed: readonly RolloutInstance[], split: Split | null): Scene {
   const wanted = spec.generation === null ? 0 : spec.replicas
-  const alive = observed.filter((instance) => instance.phase !== 'stopped')
+  const shares = sharesOf(observed.filter(isAdmitted), split)
+  const alive = observed
+    .filter((instance) => instance.phase !== 'stopped')
+    .map((instance): Sharing => ({ ...instance, share: shares.get(instance.id) ?? 0 }))
   const current = alive.filter((instance) => instance.generation === spec.generation).sort(mostWorthKeeping)
   const others = alive.filter((instance) => instance.generation !== spec.generation).sort(mostWorthKeeping)
   const kept = current.slice(0, wanted)
@@ -74,7 +111,7 @@ function readScene(spec: RolloutSpec, observed: readonly RolloutInstance[]): Sce
 }
 
 /** Those that serve first, then those that might soon; among equals the oldest, and in the end by name. */
-function mostWorthKeeping(left: RolloutInstance, right: RolloutInstance): number {
+function mostWorthKeeping(left: Sharing, right: Sharing): number {
   return (
     worth(right) - worth(left) ||
     left.startedAtMs - right.startedAtMs ||
@@ -82,14 +119,18 @@ function mostWorthKeeping(left: RolloutInstance, right: RolloutInstance): number
   )
 }
 
-function worth(instance: RolloutInstance): number {
+function worth(instance: Sharing): number {
   if (isServing(instance)) return 4
   if (instance.phase === 'healthy') return 3
   if (instance.phase === 'draining') return 2
   return instance.weight > 0 ? 1 : 0
 }
 
-function failuresOf(spec: RolloutSpec, kept: readonly RolloutInstance[], nowMs: number): Reason[] {
+export function failuresOf(
+  spec: Pick<RolloutSpec, 'maxExits' | 'startTimeoutMs'>,
+  kept: readonly RolloutInstance[],
+  nowMs: number,
+): Reason[] {
   return kept.flatMap((instance) => {
     if (instance.phase === 'draining') return []
     if (instance.exits >= spec.maxExits) {

@@ -1,4 +1,4 @@
-import type { Reason, RolloutStrategy } from '../model/index.ts'
+import type { Reason, SurgeStrategy } from '../model/index.ts'
 
 /**
  * What a rollout works towards: `replicas` healthy instances of one generation that take traffic, and no others.
@@ -8,7 +8,7 @@ export type RolloutSpec = {
   /** The generation wanted; null: none at all (the service is removed, or its first deployment failed). */
   generation: string | null
   replicas: number
-  strategy: RolloutStrategy
+  strategy: SurgeStrategy
   /** How long an instance may be anything but healthy before the rollout fails. */
   startTimeoutMs: number
   /** How long running requests of a draining instance may take before it is stopped all the same. */
@@ -24,7 +24,7 @@ export type RolloutInstance = {
   id: string
   generation: string
   phase: InstancePhase
-  /** Its share of new requests; 0 until it is admitted. */
+  /** 0 until it is admitted. Admitted instances share new requests equally, unless a split says otherwise. */
   weight: number
   /** Requests it is working on. */
   inFlight: number
@@ -47,13 +47,19 @@ export type RolloutAction =
   | { kind: 'drain'; instance: string }
   /** End it. */
   | { kind: 'stop'; instance: string }
+  /** Divide new requests between this generation and all others: `weight` percent for it. */
+  | { kind: 'weigh'; generation: string; weight: number }
+  /** No division any more: every admitted instance gets as much as any other. */
+  | { kind: 'share-equally' }
+  /** Its verification at this weight has passed: note it, with the time. */
+  | { kind: 'note-verified'; generation: string; weight: number }
 
 export type RolloutStatus = 'in-progress' | 'done' | { failed: Reason[] }
 
 export type NextRolloutActions = { actions: RolloutAction[]; status: RolloutStatus }
 
 /** How many instances are replaced at once. */
-export function batchSize(strategy: RolloutStrategy, replicas: number): number {
+export function batchSize(strategy: SurgeStrategy, replicas: number): number {
   switch (strategy) {
     case 'one-at-a-time':
       return 1

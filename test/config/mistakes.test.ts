@@ -305,13 +305,6 @@ describe('words of a later version', () => {
       ],
     },
     {
-      mistake: 'a rollout',
-      text: stage(`${fleet}    rollout: canary\n`),
-      problems: [
-        '8:14 NOT_AVAILABLE rollout `canary` is not available in this version of Trunkline (available: one-at-a-time, half, all-at-once)',
-      ],
-    },
-    {
       mistake: 'an image',
       text: `${web}    artifact: { image: { dockerfile: Dockerfile } }\n`,
       problems: [
@@ -572,6 +565,58 @@ describe('secrets that are written out', () => {
   ])
 })
 
+describe('mistakes in a rollout', () => {
+  const rollout = (yaml: string) => stage(`${fleet}    verify: [{ name: it works, run: make }]\n    rollout: ${yaml}\n`)
+  table([
+    {
+      mistake: 'an unknown name',
+      text: rollout('canari'),
+      problems: [
+        '9:14 WRONG_TYPE `rollout` must be `one-at-a-time`, `half`, `all-at-once`, `canary` or `blue-green`, not "canari": did you mean `canary`?',
+      ],
+    },
+    {
+      mistake: 'two kinds at once',
+      text: rollout('{ canary: {}, blue-green: {} }'),
+      problems: ['9:5 NOT_EXACTLY_ONE `rollout` has `canary` and `blue-green`: keep one of them'],
+    },
+    {
+      mistake: 'weights that do not rise',
+      text: rollout('{ canary: { steps: [{ weight: 50 }, { weight: 10 }] } }'),
+      problems: ['9:60 INVALID_VALUE `weight` must rise from step to step: 10 comes after 50'],
+    },
+    {
+      mistake: 'a canary without steps',
+      text: rollout('{ canary: { steps: [] } }'),
+      problems: ['9:33 WRONG_TYPE `steps` must be a list of at least one step, not a list'],
+    },
+    {
+      mistake: 'a pause without a unit',
+      text: rollout('{ canary: { steps: [{ weight: 10, pause: 20 }] } }'),
+      problems: [
+        '9:55 INVALID_DURATION `pause`: 20 is 20 milliseconds: did you mean `20s`? → if it is meant, write `20ms`',
+      ],
+    },
+    {
+      mistake: 'a verification that is not declared',
+      text: rollout('{ canary: { steps: [{ weight: 10, verify: it wroks }] } }'),
+      problems: ['9:56 UNKNOWN_VERIFICATION unknown verification `it wroks`: did you mean `it works`?'],
+    },
+    {
+      mistake: 'a verification that is not declared, of a blue-green rollout of one service',
+      text: stage(`${fleet}    rollouts: { web: { blue-green: { verify: [smoke] } } }\n`),
+      problems: [
+        '8:46 UNKNOWN_VERIFICATION unknown verification `smoke` → declare it under `verify` of this environment',
+      ],
+    },
+    {
+      mistake: 'a rollout of a service that is not there',
+      text: stage(`${fleet}    rollouts: { wob: half }\n`),
+      problems: ['8:17 UNKNOWN_SERVICE unknown service `wob`: did you mean `web`?'],
+    },
+  ])
+})
+
 it('all mistakes of a file are told at once, in its order', () => {
   const text = `project: shop
 services:
@@ -582,7 +627,7 @@ services:
   products: { path: products, deployAfter: [products], run: { command: x, prt: PORT } }
 environments:
   stage: { on: { branch: "a b" }, target: { fleet: { replicas: two } }, hooks: { before: [{ nam: x }] } }
-  prod: { after: stag, target: { lambda: {} }, rollout: blue-green }
+  prod: { after: stag, target: { lambda: {} }, rollout: blue-geen }
 `
   const codes = problemsIn(text).map((problem) => problem.split(' ').slice(0, 2).join(' '))
   assert.deepEqual(codes, [
@@ -598,7 +643,7 @@ environments:
     '9:93 UNKNOWN_KEY',
     '10:18 UNKNOWN_ENVIRONMENT',
     '10:34 NOT_AVAILABLE',
-    '10:57 NOT_AVAILABLE',
+    '10:57 WRONG_TYPE',
   ])
 })
 

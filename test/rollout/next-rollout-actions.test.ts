@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { RolloutStrategy } from '../../src/model/index.ts'
-import { nextRolloutActions, type RolloutInstance, type RolloutSpec } from '../../src/rollout/index.ts'
+import type { SurgeStrategy } from '../../src/model/index.ts'
+import { nextRolloutActions, type RolloutInstance, type RolloutSpec, type Split } from '../../src/rollout/index.ts'
 import { SimulatedHost } from './simulated-host.ts'
 
-const strategies: RolloutStrategy[] = ['one-at-a-time', 'half', 'all-at-once']
+const strategies: SurgeStrategy[] = ['one-at-a-time', 'half', 'all-at-once']
 
 const specOf = (change: Partial<RolloutSpec> = {}): RolloutSpec => ({
   generation: 'new',
@@ -117,6 +117,51 @@ test('going back lets drained instances in again, starts the missing ones and st
   ])
 })
 
+const splitAt = (weight: number, verifiedAtMs: number | null = null): Split => ({
+  generation: 'new',
+  weight,
+  verifiedAtMs,
+})
+
+test('going back from a canary gives its share to the old instances at once, and then lets it drain', () => {
+  const observed = [...serving(4, 'old'), ...serving(2, 'new')]
+  const { actions } = nextRolloutActions(specOf({ generation: 'old' }), observed, 10, splitAt(50))
+  assert.deepEqual(actions, [
+    { kind: 'weigh', generation: 'new', weight: 0 },
+    { kind: 'drain', instance: 'new-1' },
+    { kind: 'drain', instance: 'new-0' },
+  ])
+})
+
+test('what has passed all stages goes on until enough old instances are back', () => {
+  const observed = [...serving(2, 'old'), ...serving(4, 'new')]
+  const { actions } = nextRolloutActions(
+    specOf({ generation: 'old', strategy: 'all-at-once' }),
+    observed,
+    10,
+    splitAt(100, 5),
+  )
+  assert.deepEqual(
+    actions.map(({ kind }) => kind),
+    ['share-equally', 'start', 'drain', 'drain'],
+  )
+})
+
+test('what has not passed its stages gets nothing any more, however few of the old are left', () => {
+  const observed = [...serving(1, 'old'), ...serving(4, 'new')]
+  const { actions } = nextRolloutActions(specOf({ generation: 'old' }), observed, 10, splitAt(50))
+  assert.deepEqual(actions[0], { kind: 'weigh', generation: 'new', weight: 0 })
+})
+
+test('after a switch the old instances, which get nothing any more, drain without taking the share of the new', () => {
+  const observed = [...serving(4, 'old'), ...serving(4, 'new')]
+  const { actions } = nextRolloutActions(specOf({ strategy: 'all-at-once' }), observed, 10, splitAt(100))
+  assert.deepEqual(
+    actions.map(({ kind }) => kind),
+    ['drain', 'drain', 'drain', 'drain'],
+  )
+})
+
 test('a failed first deployment leaves nothing running', () => {
   const host = new SimulatedHost([instance('a', { generation: 'new', weight: 0, phase: 'unhealthy' })])
   const spec = specOf({ generation: null })
@@ -153,14 +198,21 @@ const anySpec = fc
     strategy: fc.constantFrom(...strategies),
   })
   .map((each) => specOf(each))
+const anySplit = fc.option(
+  fc.record({
+    generation: fc.constantFrom('old', 'new'),
+    weight: fc.constantFrom(0, 10, 50, 100),
+    verifiedAtMs: fc.constantFrom(null, 0),
+  }),
+)
 const anyObservation = fc.uniqueArray(anyInstance, { maxLength: 14, selector: (each) => each.id })
 
 test('invariant 7: no decision, from whatever is observed, takes healthy serving capacity below the minimum', () => {
   fc.assert(
-    fc.property(anySpec, anyObservation, fc.nat(600), (spec, observed, nowMs) => {
-      const host = new SimulatedHost(observed)
+    fc.property(anySpec, anyObservation, anySplit, fc.nat(600), (spec, observed, split, nowMs) => {
+      const host = new SimulatedHost(observed, split)
       const before = host.capacity()
-      host.apply(nextRolloutActions(spec, observed, nowMs).actions)
+      host.apply(nextRolloutActions(spec, observed, nowMs, split).actions)
       const wanted = spec.generation === null ? 0 : spec.replicas
       assert.ok(host.capacity() >= Math.min(wanted, before))
     }),
@@ -200,10 +252,14 @@ test('from any start, through deaths, late health, lost controllers and changes 
     fc.property(
       anySpec,
       anyObservation,
+      anySplit,
       fc.array(anyDisturbance, { maxLength: 25 }),
       fc.nat(),
-      (spec, from, story, seed) => {
-        const host = new SimulatedHost(from.map((each) => ({ ...each, startedAtMs: 0, exits: 0 })))
+      (spec, from, split, story, seed) => {
+        const host = new SimulatedHost(
+          from.map((each) => ({ ...each, startedAtMs: 0, exits: 0 })),
+          split,
+        )
         let wanted = spec
         let nowMs = 0
         const step = (disturbance: string) => {
@@ -212,7 +268,7 @@ test('from any start, through deaths, late health, lost controllers and changes 
           if (disturbance === 'back') wanted = { ...spec, generation: 'old' }
           if (disturbance === 'forth') wanted = spec
           const before = host.capacity()
-          const { actions, status } = nextRolloutActions(wanted, host.observe(), nowMs)
+          const { actions, status } = nextRolloutActions(wanted, host.observe(), nowMs, host.split)
           // A controller that dies between two actions leaves the rest undone: the next one sees just that.
           host.apply(disturbance === 'forget' ? actions.slice(0, 1) : actions, nowMs)
           assert.ok(host.capacity() >= Math.min(wanted.generation === null ? 0 : wanted.replicas, before))
@@ -227,7 +283,7 @@ test('from any start, through deaths, late health, lost controllers and changes 
         const alive = host.alive()
         assert.ok(alive.every((each) => each.generation === wanted.generation && each.phase === 'healthy'))
         assert.equal(alive.length, wanted.generation === null ? 0 : wanted.replicas)
-        assert.deepEqual(nextRolloutActions(wanted, host.observe(), nowMs).actions, [])
+        assert.deepEqual(nextRolloutActions(wanted, host.observe(), nowMs, host.split).actions, [])
       },
     ),
     { numRuns: 500 },

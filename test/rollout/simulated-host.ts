@@ -1,12 +1,21 @@
-import type { RolloutAction, RolloutInstance } from '../../src/rollout/index.ts'
+import {
+  hasPassed,
+  isAdmitted,
+  type RolloutAction,
+  type RolloutInstance,
+  type Split,
+  sharesOf,
+} from '../../src/rollout/index.ts'
 
 /** A host in memory: does what it is told, and what a test makes happen to it. */
 export class SimulatedHost {
   private instances: RolloutInstance[]
   private made = 0
+  split: Split | null
 
-  constructor(instances: readonly RolloutInstance[]) {
+  constructor(instances: readonly RolloutInstance[], split: Split | null = null) {
     this.instances = instances.map((instance) => ({ ...instance }))
+    this.split = split
   }
 
   observe(): RolloutInstance[] {
@@ -17,14 +26,53 @@ export class SimulatedHost {
     return this.observe().filter((instance) => instance.phase !== 'stopped')
   }
 
+  /** Healthy instances that get requests. */
+  serving(): RolloutInstance[] {
+    const shares = this.shares()
+    return this.alive().filter(({ id, phase }) => phase === 'healthy' && (shares.get(id) ?? 0) > 0)
+  }
+
+  /** What has not passed its stages is no capacity, as long as anything else is well. */
   capacity(): number {
-    return this.instances.filter((instance) => instance.phase === 'healthy' && instance.weight > 0).length
+    const serving = this.serving()
+    const { split } = this
+    if (split === null || hasPassed(split)) return serving.length
+    const others = this.instances.filter(
+      (each) => isAdmitted(each) && each.phase === 'healthy' && each.generation !== split.generation,
+    ).length
+    return others > 0 ? others : serving.length
+  }
+
+  /** Relative, by instance. */
+  shares(): Map<string, number> {
+    return sharesOf(this.instances.filter(isAdmitted), this.split)
+  }
+
+  /** Everything it had to remember of a rollout is over. */
+  settle(): void {
+    this.split = null
   }
 
   apply(actions: readonly RolloutAction[], nowMs = 0): void {
     for (const action of actions) {
       if (action.kind === 'start') {
         for (let index = 0; index < action.count; index++) this.start(action.generation, nowMs)
+        continue
+      }
+      if (action.kind === 'weigh') {
+        const { generation, weight } = action
+        if (this.split?.generation === generation && this.split.weight === weight) continue
+        this.split = { generation, weight, verifiedAtMs: null }
+        continue
+      }
+      if (action.kind === 'share-equally') {
+        this.split = null
+        continue
+      }
+      if (action.kind === 'note-verified') {
+        const { generation, weight } = action
+        if (this.split?.generation !== generation || this.split.weight !== weight) continue
+        this.split = { ...this.split, verifiedAtMs: this.split.verifiedAtMs ?? nowMs }
         continue
       }
       const instance = this.instances.find((each) => each.id === action.instance)

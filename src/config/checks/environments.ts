@@ -1,7 +1,9 @@
 /** Environments that name what is not there, or contradict themselves. */
 
+import { isStaged, type RolloutStrategy } from '../../model/index.ts'
 import { didYouMean } from '../did-you-mean.ts'
 import type { PlacedMistake } from '../explain-issue.ts'
+import { oneOf } from '../mistake.ts'
 import type { EnvironmentDocument } from '../schema/environment.ts'
 import type { Path } from '../yaml-source.ts'
 import type { Check, CheckContext } from './check.ts'
@@ -12,6 +14,7 @@ export const checkEnvironments: Check = function* (context) {
     yield* approvers(environment, path, context)
     yield* repeatedNames(environment, path)
     yield* takenPorts(environment, path)
+    yield* unknownVerifications(environment, path)
   }
 }
 
@@ -81,6 +84,45 @@ function* repeated(noun: string, named: ReadonlyArray<{ name: string; path: Path
       }
     }
     seen.add(name)
+  }
+}
+
+/** Stages are verified by what the environment declares. */
+function* unknownVerifications(environment: EnvironmentDocument, path: Path): Iterable<PlacedMistake> {
+  const known = environment.verify.map(({ name }) => name)
+  const rollouts: Array<[Path, RolloutStrategy]> = [
+    [[...path, 'rollout'], environment.rollout],
+    ...Object.entries(environment.rollouts).map(([service, rollout]): [Path, RolloutStrategy] => [
+      [...path, 'rollouts', service],
+      rollout,
+    ]),
+  ]
+  for (const [at, rollout] of rollouts) {
+    for (const [name, place] of verificationsIn(rollout)) {
+      if (known.includes(name)) continue
+      const meant = didYouMean(name, known)
+      const hint = meant === '' ? { hint: hintFor(known) } : {}
+      yield {
+        path: [...at, ...place],
+        mistake: { code: 'UNKNOWN_VERIFICATION', message: `unknown verification \`${name}\`${meant}`, ...hint },
+      }
+    }
+  }
+}
+
+const hintFor = (known: readonly string[]): string =>
+  known.length === 0 ? 'declare it under `verify` of this environment' : `this environment has ${oneOf(known, 'and')}`
+
+/** Each name with the place it was written at. */
+function* verificationsIn(rollout: RolloutStrategy): Iterable<[string, Path]> {
+  if (!isStaged(rollout)) return
+  if (rollout.kind === 'blue-green') {
+    // Its stages share what is written once.
+    for (const name of rollout.stages[0]?.verify ?? []) yield [name, ['blue-green', 'verify']]
+    return
+  }
+  for (const [index, { verify }] of rollout.stages.entries()) {
+    for (const name of verify ?? []) yield [name, ['canary', 'steps', index, 'verify']]
   }
 }
 

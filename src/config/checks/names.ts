@@ -27,6 +27,7 @@ const namePlaces: readonly NamePlace[] = [
   { path: ['environments', '*', 'verify', '*', 'env', '*', 'service'], noun: 'service', mustServe: true },
   { path: ['environments', '*', 'target', 'fleet', 'ports'], noun: 'service', asKeys: true, mustServe: true },
   { path: ['environments', '*', 'targets', '*', 'fleet', 'ports'], noun: 'service', asKeys: true, mustServe: true },
+  { path: ['environments', '*', 'rollouts'], noun: 'service', asKeys: true },
   { path: ['tasks', '*', 'service'], noun: 'service' },
   { path: ['notify', '*', 'environments', '*'], noun: 'environment' },
 ]

@@ -4,13 +4,12 @@ import { approvalSchema, windowsSchema } from './gate.ts'
 import { hooksSchema } from './hook.ts'
 import { patternsSchema } from './input.ts'
 import { nameSchema } from './name.ts'
+import { rolloutSchema } from './rollout.ts'
 import { routesSchema } from './route.ts'
 import { choice, distinct, listOf, mappingOf, object, oneOrMany } from './shapes.ts'
 import { targetSchema } from './target/index.ts'
 import { variableSourceSchema } from './variable-source.ts'
 import { verificationsSchema } from './verification.ts'
-
-const rollouts = ['one-at-a-time', 'half', 'all-at-once'] as const
 
 export const environmentSchema = object({
   on: routesSchema.describe('Which refs feed it. Without it, it takes only `trunkline deploy`.'),
@@ -29,9 +28,10 @@ export const environmentSchema = object({
     .superRefine(distinct)
     .prefault(['rollback', 'yank', 'notify'])
     .describe('What happens when a deployment fails, in this order.'),
-  rollout: choice(rollouts, { noun: 'rollout', words: ['canary', 'blue-green'], available: rollouts })
-    .prefault('one-at-a-time')
-    .describe("How a service's instances are replaced."),
+  rollout: rolloutSchema.prefault('one-at-a-time').describe("How a service's instances are replaced."),
+  rollouts: mappingOf(nameSchema, rolloutSchema, 'a mapping of services to rollouts')
+    .prefault({})
+    .describe('The same for single services.'),
   hooks: hooksSchema.prefault({}).describe('Commands around a deployment, such as migrations.'),
   verify: verificationsSchema.describe('What must hold after the rollout.'),
   deployInputs: patternsSchema.prefault([]).describe('The overlay of this environment: paths only it sees.'),
@@ -39,7 +39,7 @@ export const environmentSchema = object({
   id: 'Environment',
   title: 'Environment',
   description:
-    'A named place where a release runs. `rollout`, `hooks`, `verify` and `deployInputs` are read from the commit, all else from trunk.',
+    'A named place where a release runs. `rollout`, `rollouts`, `hooks`, `verify` and `deployInputs` are read from the commit, all else from trunk.',
 })
 
 export type EnvironmentDocument = z.output<typeof environmentSchema>

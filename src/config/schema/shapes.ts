@@ -113,18 +113,25 @@ export const distinct = (words: readonly string[], context: z.core.$RefinementCt
   })
 }
 
+/** Says that a value must be one of a few words, with the one that was probably meant. */
+export const mustBeOneOf =
+  (words: readonly string[]) =>
+  ({ input }: { input?: unknown }): string => {
+    const meant = typeof input === 'string' ? didYouMean(input, words) : ''
+    if (meant === '') return mustBe(oneOf(words))({ input })
+    return carryMistakes({
+      code: 'WRONG_TYPE',
+      message: `\`{key}\` must be ${oneOf(words)}, not ${show(input)}${meant}`,
+    })
+  }
+
 /** One of a few words. */
 export const choice = <const Words extends readonly [string, ...string[]]>(words: Words, later?: LaterWords) =>
   z.enum(words, {
-    error: ({ input }) => {
-      if (typeof input === 'string' && later?.words.includes(input)) return carryMistakes(notAvailable(input, later))
-      const meant = typeof input === 'string' ? didYouMean(input, words) : ''
-      if (meant === '') return mustBe(oneOf(words))({ input })
-      return carryMistakes({
-        code: 'WRONG_TYPE',
-        message: `\`{key}\` must be ${oneOf(words)}, not ${show(input)}${meant}`,
-      })
-    },
+    error: ({ input }) =>
+      typeof input === 'string' && later?.words.includes(input)
+        ? carryMistakes(notAvailable(input, later))
+        : mustBeOneOf(words)({ input }),
   })
 
 export const flag = (fallback: boolean) => z.boolean({ error: mustBe('true or false') }).prefault(fallback)

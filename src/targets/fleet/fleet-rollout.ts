@@ -1,14 +1,24 @@
 /**
  * One service's rollout over the hosts of a fleet: host after host, half of them, or all at once, as its strategy says;
- * on each host the same strategy over its instances. When one host fails, those that have moved go back, and those that
- * have not are left alone.
+ * on each host the same strategy over its instances. In stages all hosts go in step, and once the last stage has passed
+ * the old instances leave all of them at once. When one host fails, those that have moved go back, and those that have
+ * not are left alone.
  */
-import { type Reason, type RolloutStrategy, type ServiceName, TrunklineError, type Verdict } from '../../model/index.ts'
+import {
+  isStaged,
+  type Reason,
+  type RolloutStrategy,
+  type ServiceName,
+  type SurgeStrategy,
+  TrunklineError,
+  type Verdict,
+} from '../../model/index.ts'
 import type { Clock, TargetContext } from '../../ports/index.ts'
 import { batchSize } from '../../rollout/index.ts'
 import type { Scope, StableGeneration, Template } from './agent/protocol.ts'
 import { type FleetHost, joinVerdicts, onEachHost, saidBy } from './fleet-host.ts'
 import { goBack, moveTo, type RolloutDriver, settle, stableOf } from './rollout-driver.ts'
+import { rollOutInStages } from './staged-rollout.ts'
 
 /** A host whose agent knows the generation wanted: its addresses of other services make it the host's own. */
 export type PreparedHost = FleetHost & { template: Template }
@@ -22,20 +32,29 @@ export type FleetRollout = {
   context: TargetContext
 }
 
-type OnHost = <T>(host: PreparedHost, work: (driver: RolloutDriver) => Promise<T>) => Promise<T>
+export type OnHost = <T>(host: PreparedHost, work: (driver: RolloutDriver) => Promise<T>) => Promise<T>
 
 /** Rolls the service out on every host. On a failed verdict what served before serves again, wherever it had moved. */
 export async function rollOutOverHosts(rollout: FleetRollout): Promise<Verdict> {
-  const { hosts, context } = rollout
+  const { hosts, context, strategy } = rollout
+  const surge = isStaged(strategy) ? 'all-at-once' : strategy
   const contexts = contextsOf(hosts, context)
   const drive: OnHost = (host, work) =>
-    host.link.withAgent((agent) => work({ ...rollout, agent, context: contexts.get(host) ?? context }), context.signal)
+    host.link.withAgent(
+      (agent) => work({ ...rollout, strategy: surge, agent, context: contexts.get(host) ?? context }),
+      context.signal,
+    )
   const stable = await onEachHost(hosts, (host) => drive(host, stableOf))
   const before = new Map(hosts.map((host, index) => [host, stable[index] ?? null]))
 
   const moved: PreparedHost[] = []
   try {
-    for (const batch of batchesOf(hosts, rollout.strategy)) {
+    if (isStaged(strategy)) {
+      moved.push(...hosts)
+      const verdict = await rollOutInStages({ ...rollout, strategy, before, drive })
+      if (!verdict.ok) return { ...verdict, reasons: [...verdict.reasons, ...(await goBackOn(moved, before, drive))] }
+    }
+    for (const batch of batchesOf(hosts, surge)) {
       moved.push(...batch)
       const verdicts = await onEachHost(batch, (host) => drive(host, (driver) => moveTo(driver, host.template)))
       const verdict = joinVerdicts(batch, verdicts)
@@ -51,13 +70,13 @@ export async function rollOutOverHosts(rollout: FleetRollout): Promise<Verdict> 
 }
 
 /** Hosts that move together. */
-function batchesOf(hosts: readonly PreparedHost[], strategy: RolloutStrategy): PreparedHost[][] {
+function batchesOf(hosts: readonly PreparedHost[], strategy: SurgeStrategy): PreparedHost[][] {
   const size = batchSize(strategy, hosts.length)
   const count = Math.ceil(hosts.length / size)
   return Array.from({ length: count }, (_, index) => hosts.slice(index * size, (index + 1) * size))
 }
 
-type Before = ReadonlyMap<PreparedHost, StableGeneration | null>
+export type Before = ReadonlyMap<PreparedHost, StableGeneration | null>
 
 async function goBackOn(moved: readonly PreparedHost[], before: Before, drive: OnHost): Promise<Reason[]> {
   const ways = await onEachHost(moved, async (host) => {

@@ -104,7 +104,7 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
   return {
     kind: 'fleet',
     environment,
-    capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'strict' },
+    capabilities: { drift: true, canary: true, trafficSplit: true, fencing: 'strict' },
 
     async observe(services, signal) {
       const answers = await Promise.allSettled(

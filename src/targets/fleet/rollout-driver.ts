@@ -1,5 +1,5 @@
 /** Carries out a rollout: asks the state machine, tells the agent, looks again. Whoever comes after can go on with it. */
-import { type Reason, type RolloutStrategy, reason, type ServiceName, type Verdict } from '../../model/index.ts'
+import { type Reason, reason, type ServiceName, type SurgeStrategy, type Verdict } from '../../model/index.ts'
 import type { Clock, TargetContext } from '../../ports/index.ts'
 import { batchSize, nextRolloutActions, type RolloutAction, type RolloutSpec } from '../../rollout/index.ts'
 import type { AgentClient } from './agent/client.ts'
@@ -10,16 +10,16 @@ export type RolloutDriver = {
   clock: Clock
   scope: Scope
   service: ServiceName
-  strategy: RolloutStrategy
+  strategy: SurgeStrategy
   context: TargetContext
 }
 
 /** The limits of time are the machine's, so it is asked at least this often. */
-const lookEveryMs = 500
+export const lookEveryMs = 500
 /** With restarts after 0.25, 0.5 and 1 s this is about two seconds of a program that ends at once. */
-const maxExits = 4
+export const maxExits = 4
 /** For everything that is not waiting for health or for requests to end. */
-const slackMs = 60_000
+export const slackMs = 60_000
 const tailLines = 30
 
 type End = 'done' | { failed: Reason[] }
@@ -73,8 +73,9 @@ export async function goBack(
     : [reason('stopped', 'nothing served before; nothing of this is running any more')]
 }
 
-function specFor(
-  { strategy }: RolloutDriver,
+/** What the state machine works towards on this host. */
+export function specFor(
+  { strategy }: Pick<RolloutDriver, 'strategy'>,
   wanted: Pick<Template, 'generation' | 'replicas' | 'startTimeoutMs' | 'drainTimeoutMs'> | null,
   drainTimeoutMs = 0,
 ): RolloutSpec {
@@ -95,7 +96,7 @@ async function drive(driver: RolloutDriver, spec: RolloutSpec): Promise<End> {
   const deadlineMs = clock.monotonicMs() + maxDurationMs(spec, status)
   const report = reportChanges(context)
   for (;;) {
-    const next = nextRolloutActions(spec, status.instances, status.nowMs)
+    const next = nextRolloutActions(spec, status.instances, status.nowMs, status.split)
     report(countInstances(status, spec))
     if (next.status !== 'in-progress') return next.status
     if (clock.monotonicMs() > deadlineMs) {
@@ -119,7 +120,7 @@ function maxDurationMs(
 }
 
 /** It looks far more often than anything changes, and people read what it says. */
-function reportChanges({ report }: TargetContext): TargetContext['report'] {
+export function reportChanges({ report }: TargetContext): TargetContext['report'] {
   let told = ''
   return (counts) => {
     const text = JSON.stringify(counts)
@@ -128,7 +129,7 @@ function reportChanges({ report }: TargetContext): TargetContext['report'] {
   }
 }
 
-function countInstances({ instances }: ServiceStatus, spec: RolloutSpec) {
+export function countInstances({ instances }: ServiceStatus, spec: Pick<RolloutSpec, 'generation' | 'replicas'>) {
   const alive = instances.filter((instance) => instance.phase !== 'stopped')
   const wanted = alive.filter((instance) => instance.generation === spec.generation)
   return {
@@ -138,7 +139,7 @@ function countInstances({ instances }: ServiceStatus, spec: RolloutSpec) {
   }
 }
 
-function sentenceFor(action: RolloutAction): string {
+export function sentenceFor(action: RolloutAction): string {
   switch (action.kind) {
     case 'start':
       return `starting ${action.count} ${action.count === 1 ? 'instance' : 'instances'}`
@@ -148,11 +149,19 @@ function sentenceFor(action: RolloutAction): string {
       return `${action.instance} finishes its requests`
     case 'stop':
       return `${action.instance} stops`
+    case 'weigh':
+      return action.weight === 0
+        ? 'the new instances get no requests'
+        : `the new instances get ${action.weight} % of new requests`
+    case 'share-equally':
+      return 'all instances share new requests equally'
+    case 'note-verified':
+      return `verified at ${action.weight} %`
   }
 }
 
 /** The end of what the instances of the failed generation wrote, and how they ended. */
-async function outputOfFailing(driver: RolloutDriver, generation: string): Promise<string[]> {
+export async function outputOfFailing(driver: RolloutDriver, generation: string): Promise<string[]> {
   const { agent, scope, service, context } = driver
   const { instances } = await agent.call('service', lookAtOnce(driver), context.signal)
   const failing = instances.find(
@@ -167,4 +176,4 @@ async function outputOfFailing(driver: RolloutDriver, generation: string): Promi
   return [...lines.map((line) => line.text), ...(failing.lastEnd ? [`${failing.id} ${failing.lastEnd}`] : [])]
 }
 
-const lookAtOnce = ({ scope, service }: RolloutDriver) => ({ scope, service, after: null, waitMs: 0 })
+export const lookAtOnce = ({ scope, service }: RolloutDriver) => ({ scope, service, after: null, waitMs: 0 })

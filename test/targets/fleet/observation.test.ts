@@ -37,7 +37,16 @@ const observed = (...instances: InstanceStatus[]) => {
     startTimeoutMs: 1,
     drainTimeoutMs: 1,
   }
-  const status: ServiceStatus = { service: 'web', revision: 1, nowMs: 0, stable, address: null, instances }
+  const status: ServiceStatus = {
+    service: 'web',
+    revision: 1,
+    nowMs: 0,
+    stable,
+    address: null,
+    split: null,
+    preview: null,
+    instances,
+  }
   return observedService(status, 2)
 }
 

@@ -6,10 +6,10 @@
 import { z } from 'zod'
 import { type Digest, type Fingerprint, isDigest } from '../../../model/index.ts'
 import type { JobOutcome, LogLine } from '../../../ports/index.ts'
-import type { InstancePhase, RolloutInstance } from '../../../rollout/index.ts'
+import type { InstancePhase, RolloutInstance, Split } from '../../../rollout/index.ts'
 
 /** Changes when an older controller or agent could misread a message. */
-export const agentProtocol = 1
+export const agentProtocol = 2
 
 /** Long polls are answered after this at the latest. */
 export const maxWaitMs = 20_000
@@ -56,11 +56,16 @@ export const templateSchema = z.strictObject({
 })
 export type Template = z.infer<typeof templateSchema>
 
+const percent = z.number().min(0).max(100)
+
 const actionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('start'), generation: name, count: z.number().int().min(1).max(1000) }),
   z.strictObject({ kind: z.literal('admit'), instance: name }),
   z.strictObject({ kind: z.literal('drain'), instance: name }),
   z.strictObject({ kind: z.literal('stop'), instance: name }),
+  z.strictObject({ kind: z.literal('weigh'), generation: name, weight: percent }),
+  z.strictObject({ kind: z.literal('share-equally') }),
+  z.strictObject({ kind: z.literal('note-verified'), generation: name, weight: percent }),
 ])
 
 const descriptorSchema = z.object({
@@ -189,6 +194,10 @@ export type ServiceStatus = {
   /** What the service goes back to, and what is complete here. */
   stable: StableGeneration | null
   address: Address | null
+  /** How requests are divided while a rollout goes through its stages. */
+  split: Split | null
+  /** Where the generation of the split answers alone, until it has everything; null where the router has not said yet. */
+  preview: Address | null
   instances: InstanceStatus[]
 }
 

@@ -11,6 +11,11 @@ export const serviceRecordSchema = z.object({
   stable: z.string().nullable(),
   /** Known generations: the stable one, and what has instances. */
   generations: z.record(z.string(), templateSchema),
+  /** Of a rollout in stages: how far it has come. */
+  split: z
+    .object({ generation: z.string(), weight: z.number().min(0).max(100), verifiedAtMs: z.number().nullable() })
+    .nullable()
+    .default(null),
 })
 export type ServiceRecord = z.infer<typeof serviceRecordSchema>
 

@@ -81,6 +81,16 @@ export class Routing {
     return { host: status.listen.host, port: status.listen.port }
   }
 
+  wants(key: string): boolean {
+    return this.wanted.has(key)
+  }
+
+  /** Where a service answers; null where the router has not said. */
+  addressOf(key: string): Address | null {
+    const status = this.wanted.has(key) ? this.statuses.get(key) : undefined
+    return status === undefined || status.deleted ? null : { host: status.listen.host, port: status.listen.port }
+  }
+
   /** A router that is just being restarted is told as soon as it answers: see `refresh`. */
   async remove(key: string): Promise<void> {
     this.wanted.delete(key)

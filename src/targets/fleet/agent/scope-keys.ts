@@ -9,6 +9,9 @@ export const scopeKey = (scope: Scope): string =>
 /** `shop/stage/carts`: the service's key at the router, and everywhere in the agent. */
 export const serviceKey = (scope: Scope, service: string): string => `${scopeKey(scope)}/${encodeURIComponent(service)}`
 
+/** The key at the router of what a rollout in stages shows before it is public. No service can be named so: `#` is escaped. */
+export const previewKey = (serviceKey: string): string => `${serviceKey}#preview`
+
 /** A file name for a key. */
 export const fileNameOf = (key: string): string => sha256(key).slice(0, 32)
 

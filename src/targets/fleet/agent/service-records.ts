@@ -32,6 +32,7 @@ export class ServiceRecords {
         address: null,
         stable: null,
         generations: {},
+        split: null,
       }
     )
   }

@@ -4,8 +4,9 @@ import type { Host } from './host.ts'
 import type { Instance, RouterView } from './instance.ts'
 import type { InstanceStatus, Scope, ServiceStatus, StableGeneration, Template } from './protocol.ts'
 import { type GroupUsage, usageOfGroups } from './resource-usage.ts'
+import { isPreviewed } from './routes.ts'
 import type { Routing } from './routing.ts'
-import { serviceKey } from './scope-keys.ts'
+import { previewKey, serviceKey } from './scope-keys.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** Reading all of `/proc` is not free: figures are this old at most. */
@@ -36,6 +37,8 @@ export class ServiceStatuses {
     const content = {
       stable: stable ? withoutContent(stable) : null,
       address: record.address,
+      split: record.split,
+      preview: isPreviewed(record) ? this.routing.addressOf(previewKey(key)) : null,
     }
     return {
       service,

@@ -15,8 +15,9 @@ import { instanceLogRotation, rotateLog } from './log-file.ts'
 import { LogTimes } from './log-times.ts'
 import type { Address, Scope, Template } from './protocol.ts'
 import type { InstanceRecord, ServiceRecord } from './records.ts'
+import { previewRoute, publicRoute } from './routes.ts'
 import type { Route, Routing } from './routing.ts'
-import { scopeKey, serviceKey } from './scope-keys.ts'
+import { previewKey, scopeKey, serviceKey } from './scope-keys.ts'
 import { ServiceRecords } from './service-records.ts'
 
 /** Ended instances keep their logs, so that a failure can be read about: this many for each service. */
@@ -46,7 +47,7 @@ export class Supervisor {
       else this.instances.set(id, instance)
     }
     for (const instance of this.live()) if (this.services.get(keyOf(instance)) === undefined) this.endInstance(instance)
-    for (const key of this.keys()) parts.routing.want(key, this.routeOf(key))
+    this.wantRoutes()
   }
 
   /** One look at everything. */
@@ -62,7 +63,7 @@ export class Supervisor {
         }
       }),
     )
-    for (const key of this.keys()) routing.want(key, this.routeOf(key))
+    this.wantRoutes()
     this.forgetEnded()
   }
 
@@ -129,9 +130,10 @@ export class Supervisor {
   /** Carries out what a rollout decided. When it returns, the router has been told. */
   async act(scope: Scope, service: string, actions: readonly RolloutAction[]): Promise<void> {
     for (const action of actions) {
-      if (action.kind !== 'start') this.direct(scope, service, action)
-      else
+      if (action.kind === 'start') {
         for (let index = 0; index < action.count; index++) await this.createInstance(scope, service, action.generation)
+      } else if ('instance' in action) this.direct(scope, service, action)
+      else this.divide(scope, service, action)
     }
     await this.tellRouter(serviceKey(scope, service))
     this.parts.wake()
@@ -143,7 +145,8 @@ export class Supervisor {
     const template = generation === null ? undefined : record.generations[generation]
     if (generation !== null && template === undefined) throw unknownGeneration(service, generation)
     const generations = generation === null || template === undefined ? {} : { [generation]: template }
-    this.services.put({ ...record, stable: generation, generations })
+    this.services.put({ ...record, stable: generation, generations, split: null })
+    this.closePreview(serviceKey(scope, service))
     this.parts.artifacts.collectGarbage(this.artifactsInUse())
   }
 
@@ -152,6 +155,7 @@ export class Supervisor {
     const key = serviceKey(scope, service)
     this.services.delete(key)
     for (const instance of this.instancesOf(key)) this.endInstance(instance)
+    this.closePreview(key)
     await this.parts.routing.remove(key)
     this.parts.wake()
   }
@@ -192,7 +196,7 @@ export class Supervisor {
     return [...this.instances.values()].filter(({ record }) => record.endedAtMs === null)
   }
 
-  private direct(scope: Scope, service: string, action: Exclude<RolloutAction, { kind: 'start' }>): void {
+  private direct(scope: Scope, service: string, action: RolloutAction & { instance: string }): void {
     const instance = this.instances.get(action.instance)
     const isOurs = instance !== undefined && keyOf(instance) === serviceKey(scope, service)
     // What is ending or gone does not come back; the next decision is made on what is observed then.
@@ -201,6 +205,29 @@ export class Supervisor {
     if (action.kind === 'stop') this.endInstance(instance)
     else if (action.kind === 'admit') instance.change({ traffic: 'serving', drainingSinceMs: null })
     else if (instance.record.traffic !== 'draining') instance.change({ traffic: 'draining', drainingSinceMs: nowMs })
+  }
+
+  /** How requests are divided, and how far that has been verified: all that is remembered of a rollout in stages. */
+  private divide(
+    scope: Scope,
+    service: string,
+    action: Exclude<RolloutAction, { instance: string } | { kind: 'start' }>,
+  ) {
+    const record = this.services.getOrEmpty(scope, service)
+    const { split } = record
+    if (action.kind === 'share-equally') {
+      this.services.put({ ...record, split: null })
+      this.closePreview(serviceKey(scope, service))
+      return
+    }
+    const { generation, weight } = action
+    const isAtIt = split?.generation === generation && split.weight === weight
+    if (action.kind === 'weigh') {
+      if (isAtIt) return
+      this.services.put({ ...record, split: { generation, weight, verifiedAtMs: null } })
+    } else if (isAtIt && split.verifiedAtMs === null) {
+      this.services.put({ ...record, split: { ...split, verifiedAtMs: this.parts.host.clock.now() } })
+    }
   }
 
   private async createInstance(scope: Scope, service: string, generation: string): Promise<void> {
@@ -232,22 +259,44 @@ export class Supervisor {
     instance.change({ traffic: 'stopping' })
   }
 
+  /** The public route last: what is weighed there can be looked at by then. */
   private async tellRouter(key: string): Promise<void> {
-    this.parts.routing.want(key, this.routeOf(key))
-    await this.parts.routing.settled(key)
+    const { routing } = this.parts
+    const preview = this.previewOf(key)
+    if (preview === null) this.closePreview(key)
+    else {
+      routing.want(previewKey(key), preview)
+      await routing.settled(previewKey(key))
+    }
+    routing.want(key, this.routeOf(key))
+    await routing.settled(key)
+  }
+
+  private wantRoutes(): void {
+    const { routing } = this.parts
+    for (const key of this.keys()) {
+      routing.want(key, this.routeOf(key))
+      const preview = this.previewOf(key)
+      if (preview !== null) routing.want(previewKey(key), preview)
+    }
+  }
+
+  /** A router that is being restarted is told later: what nobody wants is dropped at the next look. */
+  private closePreview(key: string): void {
+    const { routing } = this.parts
+    if (routing.wants(previewKey(key))) routing.remove(previewKey(key)).catch(() => {})
   }
 
   private routeOf(key: string): Route {
-    const record = this.services.get(key)
-    const routed = this.instancesOf(key).filter(({ record }) => record.port !== null && record.traffic !== 'stopping')
-    const stable = record?.generations[record.stable ?? '']
-    const templates = routed.length > 0 ? routed.map((instance) => instance.record.template) : stable ? [stable] : []
-    return {
-      listen: { host: record?.address?.host ?? null, port: record?.address?.port ?? null },
-      backends: routed.flatMap(backendOf),
-      // While two generations serve, the more patient one decides.
-      drainTimeoutMs: Math.max(0, ...templates.map((template) => template.drainTimeoutMs)),
-    }
+    return publicRoute(this.services.get(key), this.recordsOf(key))
+  }
+
+  private previewOf(key: string): Route | null {
+    return previewRoute(this.services.get(key), this.recordsOf(key))
+  }
+
+  private recordsOf(key: string): InstanceRecord[] {
+    return this.instancesOf(key).map(({ record }) => record)
   }
 
   private keys(): Set<string> {
@@ -275,11 +324,6 @@ export class Supervisor {
       }
     }
   }
-}
-
-function backendOf({ record: { id, port, traffic, template } }: Instance): Route['backends'] {
-  if (port === null) return []
-  return [{ id, port, health: template.health, weight: traffic === 'none' ? 0 : 1, drain: traffic === 'draining' }]
 }
 
 const keyOf = ({ record }: Instance): string => serviceKey(record.scope, record.service)

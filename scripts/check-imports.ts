@@ -26,17 +26,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   variables: ['model', 'ports'],
   probing: ['model', 'ports', 'clock', 'masking'],
   artifacts: ['model', 'ports', 'hashing', 'process'],
-  building: [
-    'model',
-    'ports',
-    'hashing',
-    'process',
-    'masking',
-    'home',
-    'artifacts',
-    'git/path-bytes.ts',
-    'planning/inputs',
-  ],
+  building: ['model', 'ports', 'hashing', 'process', 'masking', 'home', 'artifacts', 'planning/inputs'],
   targets: ['model', 'ports', 'hashing', 'process', 'masking', 'home', 'rollout', 'artifacts', 'clock', 'program'],
   notifications: ['model', 'ports', 'masking', 'hashing'],
   delivery: [

@@ -184,7 +184,7 @@ export function createBuilder(options: BuilderOptions): Builder {
         const prepared = await layDownPrepared(request.prepare, place)
         if (!prepared.ok) return prepared
         const { work, signal } = place
-        const files = await source.tree(request.commit)
+        const files = [...(await source.tree(request.commit))]
         await layDown({ source, files, directory: work.tree, kind: 'commit', signal })
         return run(request.run, 'verification', request.timeoutMs, place)
       }),

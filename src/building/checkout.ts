@@ -1,8 +1,8 @@
 /** Lays files of a commit down in a directory, byte for byte from git's objects: no filters, no attributes, no hooks. */
 import { lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { encodePath } from '../git/path-bytes.ts'
 import { sanitizeTerminal } from '../masking/index.ts'
 import { type ObjectId, refusedError, usageError } from '../model/index.ts'
+import { encodePath } from '../model/path-bytes.ts'
 import type { InputFile, SourceRepository } from '../ports/index.ts'
 import { hostilePath, leadsOutside } from './checkout-paths.ts'
 import { projectInput } from './project-input.ts'

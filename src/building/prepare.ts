@@ -1,8 +1,8 @@
 /** `prepare` once per content: whoever comes first runs it, everyone gets a copy of what it made. */
 import { readlink, rm, rmdir, symlink } from 'node:fs/promises'
 import { dirname, relative, sep } from 'node:path'
-import { encodePath } from '../git/path-bytes.ts'
 import { erroredError, type InputHash, passed, reason, type Verdict } from '../model/index.ts'
+import { encodePath } from '../model/path-bytes.ts'
 import type { Clock, InputFile, PrepareRequest, SourceRepository } from '../ports/index.ts'
 import { linkCaches } from './build-environment.ts'
 import { layDown } from './checkout.ts'

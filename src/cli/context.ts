@@ -61,7 +61,7 @@ async function openContext(
   const projects = new Map<CommitId, Promise<Project>>()
 
   const projectAt = (commit: CommitId): Promise<Project> => {
-    const known = projects.get(commit) ?? readProject(source, workingCopy, commit)
+    const known = projects.get(commit) ?? readProject({ source, workingCopy, cacheDirectory: home.projects }, commit)
     projects.set(commit, known)
     return known
   }

@@ -1,21 +1,30 @@
 /** `trunkline.yaml` as it stands in a commit: read, parsed, and its absence explained. */
 import type { OpenedSourceRepository, WorkingCopy } from '../git/index.ts'
 import { type CommitId, type Project, type TrunklineError, usageError } from '../model/index.ts'
+import { projectOf } from './project-cache.ts'
 
 export const projectFile = 'trunkline.yaml'
 
+export type ProjectPlace = {
+  source: OpenedSourceRepository
+  workingCopy: WorkingCopy
+  /** Folder of projects that were read before. */
+  cacheDirectory: string
+}
+
 /** The project of a commit; usage errors for a missing file and for every mistake in it. */
 export async function readProject(
-  source: OpenedSourceRepository,
-  workingCopy: WorkingCopy,
+  { source, workingCopy, cacheDirectory }: ProjectPlace,
   commit: CommitId,
 ): Promise<Project> {
   const bytes = await source.readFile(commit, projectFile)
   if (bytes === null) throw missingProjectFile(workingCopy, commit)
-  const { parseProjectOrThrow } = await import('../config/parse-project.ts')
-  // As git writes a file of another commit: the mistake is not in the file that the person has open.
-  const file = commit === workingCopy.head ? projectFile : `${commit.slice(0, 7)}:${projectFile}`
-  return parseProjectOrThrow({ text: new TextDecoder().decode(bytes), file })
+  return await projectOf(cacheDirectory, bytes, async () => {
+    const { parseProjectOrThrow } = await import('../config/parse-project.ts')
+    // As git writes a file of another commit: the mistake is not in the file that the person has open.
+    const file = commit === workingCopy.head ? projectFile : `${commit.slice(0, 7)}:${projectFile}`
+    return parseProjectOrThrow({ text: new TextDecoder().decode(bytes), file })
+  })
 }
 
 /** Some commit with a project, to learn where state is: what is checked out, else the remote's HEAD. */

@@ -1,23 +1,26 @@
 /** What a commit's tree says: the inputs of every service, the hashes over them, and why they differ from before. */
-import type {
-  Commit,
-  CommitId,
-  EnvironmentName,
-  InputHash,
-  ObjectId,
-  PathChange,
-  Project,
-  Reason,
-  ServiceName,
-  TreeEntry,
+import {
+  type Commit,
+  type CommitId,
+  type EnvironmentName,
+  type InputHash,
+  ListedTree,
+  type ObjectId,
+  type PathChange,
+  type Project,
+  type Reason,
+  type ServiceName,
+  type TreeEntry,
 } from '../model/index.ts'
 import type { FileContents, InputHashes, Selection } from '../planning/inputs/index.ts'
 import {
+  carrySelection,
   createReuseExplanation,
   explainHash,
   filesToRead,
   hashInputs,
   maximumReadRounds,
+  projectFile,
   selectInputs,
   selectOverlays,
 } from '../planning/inputs/index.ts'
@@ -79,27 +82,55 @@ export async function studyCommit(
     changes: {},
     comparedWith: null,
   }
-  return options.explain ? await explained(engine, study, options.against) : study
+  return options.explain ? await explained(engine, study, look, options.against) : study
 }
 
 const objectIds = (entries: readonly TreeEntry[]): Record<string, ObjectId> =>
   Object.fromEntries(entries.map((entry) => [entry.path, entry.oid]))
 
-async function lookAt(engine: Engine, project: Project, commit: CommitId) {
-  const { source, environment, builder } = engine.world
-  const tree = await source.tree(commit)
+/** One commit with all that its tree says. */
+type Look = {
+  project: Project
+  tree: ListedTree
+  contents: FileContents
+  selection: Selection
+  hashes: InputHashes
+}
+
+async function lookAt(engine: Engine, project: Project, commit: CommitId): Promise<Look> {
+  return await lookInto(engine, project, ListedTree.of(await engine.world.source.tree(commit)))
+}
+
+async function lookInto(engine: Engine, project: Project, tree: ListedTree): Promise<Look> {
   const contents = await readContents(engine, project, tree)
   const selection = selectInputs(project, tree, contents)
-  const hashes = hashInputs({ project, selection, platform: builder.platform, environmentValues: environment })
-  return { tree, selection, hashes }
+  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection) }
+}
+
+function hashOf({ world }: Engine, project: Project, selection: Selection, like?: InputHashes): InputHashes {
+  const { builder, environment } = world
+  const request = { project, selection, platform: builder.platform, environmentValues: environment }
+  return hashInputs(like === undefined ? request : { ...request, like })
+}
+
+/**
+ * The commit that `changes` lead back to. Mostly a few files have other contents: then what was found out about the
+ * later commit holds for it, too.
+ */
+async function lookBack(engine: Engine, later: Look, before: CommitId, changes: readonly PathChange[]): Promise<Look> {
+  if (changes.some((change) => change.path === projectFile)) {
+    return await lookAt(engine, await engine.world.projectAt(before), before)
+  }
+  const { project, contents } = later
+  const back = changes.map((change): PathChange => ({ ...change, from: change.to, to: change.from }))
+  const tree = later.tree.after(back)
+  const selection = carrySelection(later.selection, { tree, changes: back, contents })
+  if (selection === null) return await lookInto(engine, project, tree)
+  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection, later.hashes) }
 }
 
 /** The few files whose content decides what is an input, batch by batch: what one names is read in the next. */
-async function readContents(
-  engine: Engine,
-  project: Project,
-  tree: Awaited<ReturnType<Engine['world']['source']['tree']>>,
-): Promise<FileContents> {
+async function readContents(engine: Engine, project: Project, tree: ListedTree): Promise<FileContents> {
   const contents = new Map<ObjectId, Uint8Array>()
   for (let round = 0; round < maximumReadRounds; round++) {
     const wanted = filesToRead(project, tree, contents)
@@ -112,14 +143,16 @@ async function readContents(
 }
 
 /** Compares with an earlier commit where it is at hand; a missing or unreadable one only means fewer words. */
-async function explained(engine: Engine, study: Study, against: CommitId | null | undefined): Promise<Study> {
+async function explained(
+  engine: Engine,
+  study: Study,
+  look: Look,
+  against: CommitId | null | undefined,
+): Promise<Study> {
   const before = against ?? study.commit.parents[0] ?? null
   if (before === null || before === study.commit.id || !(await engine.world.source.has(before))) return study
-  const earlier = await engine.world
-    .projectAt(before)
-    .then(async (project) => ({ project, ...(await lookAt(engine, project, before)) }))
-    .catch(() => null)
   const changes: PathChange[] = await engine.world.source.changes(before, study.commit.id)
+  const earlier = await lookBack(engine, look, before, changes).catch(() => null)
   const reuse = createReuseExplanation({ selection: study.selection, previous: earlier?.selection ?? null, changes })
   const told: Record<ServiceName, Reason[]> = {}
   for (const [name, hashed] of Object.entries(study.hashes.services)) {
@@ -132,8 +165,8 @@ async function explained(engine: Engine, study: Study, against: CommitId | null 
 
 function prepareRequest(project: Project, selection: Selection, hashes: InputHashes): PrepareRequest | null {
   if (project.prepare === null || hashes.prepareHash === null) return null
-  const files = Object.values(selection)[0]?.prepare ?? []
-  return { ...project.prepare, hash: hashes.prepareHash, files: files.map(({ entry }) => entry) }
+  const files = Object.values(selection)[0]?.prepare
+  return { ...project.prepare, hash: hashes.prepareHash, files: files?.map(({ entry }) => entry) ?? [] }
 }
 
 /** What a checkout of this commit needs before a command can run in it. */

@@ -56,7 +56,7 @@ const shared = (study: Study, service: ServiceName): Pick<WorkRequest, 'commit' 
 })
 
 /** Each path once; a file that counts as a whole anywhere is laid down whole. */
-function inputFiles(selected: readonly SelectedInput[]): InputFile[] {
+function inputFiles(selected: Iterable<SelectedInput>): InputFile[] {
   const files = new Map<string, InputFile>()
   for (const { entry, keys } of selected) {
     const known = files.get(entry.path)

@@ -2,9 +2,10 @@
  * Everything Trunkline knows from git and writes to it: the user's clone, only ever read, and the state refs of its
  * remote, behind a bare cache of our own.
  */
+
+export { decodePath, encodePath, hasRawBytes } from '../model/path-bytes.ts'
 export { withoutCredentials } from './credentials.ts'
 export { findRepository, type LocalRepository } from './local-repository.ts'
-export { decodePath, encodePath, hasRawBytes } from './path-bytes.ts'
 export { locationAt, type RemoteLocation, resolveFetchLocation, resolveStateLocation } from './remote-location.ts'
 export { type OpenedSourceRepository, openSourceRepository, type SourceRepositoryOptions } from './source-repository.ts'
 export { type OpenedStateStore, openStateStore, type StateStoreOptions } from './state-store.ts'

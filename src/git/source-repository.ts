@@ -4,20 +4,20 @@ import {
   type CommitId,
   erroredError,
   isObjectId,
+  ListedTree,
   type ObjectId,
   type RefName,
   short,
-  type Tree,
   TrunklineError,
   usageError,
 } from '../model/index.ts'
+import { encodePath } from '../model/path-bytes.ts'
 import type { SourceRepository } from '../ports/index.ts'
 import { parseCommit } from './commit-object.ts'
 import { type GitEnd, isMissingObject, localFailure } from './git-failure.ts'
 import { findRepository, isShallow, type LocalRepository } from './local-repository.ts'
 import { newestCommits } from './newest-commits.ts'
 import { createObjectReader } from './object-reader.ts'
-import { encodePath } from './path-bytes.ts'
 import {
   listRemoteRefs,
   localLocation,
@@ -27,7 +27,7 @@ import {
   resolveFetchLocation,
 } from './remote-location.ts'
 import { openSourceCache, type SourceCache } from './source-cache.ts'
-import { findEntry, parseChanges, parseTreeListing } from './tree-listing.ts'
+import { parseChanges } from './tree-changes.ts'
 
 export type SourceRepositoryOptions = {
   /** Any folder inside the repository. */
@@ -72,7 +72,7 @@ function sourceRepository(
   const promisors = promisorLocations(local)
   const places = [...promisors, ...(remote && !promisors.some(({ url }) => url === remote.url) ? [remote] : [])]
   const commits = new Map<string, Commit>()
-  const trees = new Map<CommitId, Promise<Tree>>()
+  const trees = new Map<CommitId, Promise<ListedTree>>()
   /** What callers asked to be here, for the day the cache is thrown away under us. */
   const ensured = new Map<CommitId, RefName>()
 
@@ -169,7 +169,7 @@ function sourceRepository(
     return { head, tips: wanted }
   }
 
-  const tree = (commit: CommitId): Promise<Tree> => {
+  const tree = (commit: CommitId): Promise<ListedTree> => {
     const known = trees.get(commit)
     if (known) {
       trees.delete(commit)
@@ -177,7 +177,7 @@ function sourceRepository(
       return known
     }
     const listing = withHealing(async () =>
-      parseTreeListing(
+      ListedTree.fromLines(
         await readOutput(['ls-tree', '-r', '-z', '--full-tree', commit], `the tree of ${short(commit)}`),
       ),
     )
@@ -192,7 +192,8 @@ function sourceRepository(
 
   /** By way of the tree: for what one line to `cat-file` cannot name, and where an absent answer has two meanings. */
   const readFileOfTree = async (commit: CommitId, path: string): Promise<Uint8Array | null> => {
-    const entry = findEntry(await tree(commit), path)
+    const listed = await tree(commit)
+    const entry = listed.at(listed.find(path))
     if (!entry || entry.mode === 'submodule') return null
     return (await readBlobs([entry.oid])).get(entry.oid) ?? null
   }

@@ -1,6 +1,6 @@
 /** A tree as git stores it: the entries of one folder. */
 import { erroredError, type ObjectId } from '../model/index.ts'
-import { decodePath } from './path-bytes.ts'
+import { decodePath } from '../model/path-bytes.ts'
 
 /** Name to entry. */
 export type Folder = ReadonlyMap<string, { oid: ObjectId; isFolder: boolean }>

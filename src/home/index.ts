@@ -9,6 +9,8 @@ export type Home = {
   stateCache(location: string): string
   /** Bare caches of commits that a clone lacks. */
   sources: string
+  /** Projects that were read before, by the digest of their text. */
+  projects: string
   /** Default OCI layout of one project. */
   artifacts(project: string): string
   /** Snapshots of `prepare`, by hash. */
@@ -25,6 +27,7 @@ export function homeAt(environment: NodeJS.ProcessEnv): Home {
     root,
     stateCache: (location) => join(root, 'state', `${sha256(location).slice(0, 16)}.git`),
     sources: join(root, 'sources'),
+    projects: join(root, 'projects'),
     artifacts: (project) => join(root, 'artifacts', project),
     prepared: join(root, 'prepared'),
     work: join(root, 'work'),

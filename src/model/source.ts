@@ -22,8 +22,8 @@ export type EntryMode = 'file' | 'executable' | 'symlink' | 'submodule'
  */
 export type TreeEntry = { path: string; mode: EntryMode; oid: ObjectId }
 
-/** All paths of one commit, sorted by path in code-unit order; submodules included, directories not. */
-export type Tree = readonly TreeEntry[]
+/** All paths of one commit, each once; submodules included, directories not. An array of entries is one. */
+export type Tree = Iterable<TreeEntry> & { readonly length: number; at(position: number): TreeEntry | undefined }
 
 export type PathChange = {
   path: string

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeTree } from '../../src/building/file-trees.ts'
 import { type BuilderOptions, createBuilder } from '../../src/building/index.ts'
-import { decodePath } from '../../src/git/path-bytes.ts'
 import { sha256 } from '../../src/hashing/index.ts'
 import { type Home, homeAt } from '../../src/home/index.ts'
 import type { CommitId, EntryMode, InputHash, ObjectId, TreeEntry } from '../../src/model/index.ts'
+import { decodePath } from '../../src/model/path-bytes.ts'
 import type {
   ArtifactStore,
   Builder,
@@ -109,7 +109,7 @@ export async function createBuildingWorld(
     builder: another(),
     another,
     async files(commit, ...paths) {
-      const tree = await source.tree(commit)
+      const tree = [...(await source.tree(commit))]
       const isWanted = (path: string) => paths.some((wanted) => path === wanted || path.startsWith(`${wanted}/`))
       return tree.filter((entry) => paths.length === 0 || isWanted(entry.path))
     },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodePath, encodePath, hasRawBytes } from '../../src/git/path-bytes.ts'
+import { decodePath, encodePath, hasRawBytes } from '../../src/model/path-bytes.ts'
 
 test('any bytes become a path and come back to the same bytes', () => {
   fc.assert(

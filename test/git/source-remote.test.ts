@@ -84,7 +84,7 @@ for (const transport of ['file', 'http'] as const) {
     assert.equal(await source.has(newer), true)
     assert.equal((await source.commit(newer)).subject, 'newer')
     assert.deepEqual(
-      (await source.tree(newer)).map(({ path }) => path),
+      [...(await source.tree(newer))].map(({ path }) => path),
       ['b.txt', 'services/carts/main.ts'],
     )
     assert.deepEqual(await source.readFile(newer, 'b.txt'), Buffer.from('new file'))
@@ -139,7 +139,7 @@ test('a blobless clone gets the contents it lacks in one fetch, into the cache',
   await using clone = await history.remote.clone({ url: history.url, filter: 'blob:none' })
   const before = await snapshot(clone)
   const source = await open(clone, cache)
-  const tree = await source.tree(await source.resolve('HEAD'))
+  const tree = [...(await source.tree(await source.resolve('HEAD')))]
   assert.equal((await source.changes(await source.resolve('HEAD~1'), id)).length, 40)
 
   const requestsBefore = history.server.requests.length

@@ -24,6 +24,8 @@ export const plan: Command = {
         environment: textOption(invocation, 'env'),
         signal: invocation.signal,
       })
+      // A thousand services are long to lay out for nobody to look at.
+      if (invocation.json) return { document, lines: [] }
       const { renderPlan } = await import('../view/index.ts')
       return { document, lines: renderPlan(document, invocation.style, { verbose: flagOption(invocation, 'verbose') }) }
     }),

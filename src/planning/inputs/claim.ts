@@ -2,7 +2,7 @@
 import type { Project, Reason, Service } from '../../model/index.ts'
 import type { CommitView, Positions } from './commit-view.ts'
 import { everythingBelow, isWithin } from './repository-path.ts'
-import type { InputRule, SelectedInput } from './selected-input.ts'
+import type { InputRule } from './selected-input.ts'
 
 export type Claim = {
   positions: Positions
@@ -10,8 +10,6 @@ export type Claim = {
   rule: InputRule
   keys?: string[]
   because?: string
-  /** Selected inputs made from it so far, by index in `positions`: services that share a claim share them. */
-  made: SelectedInput[]
 }
 
 /** What one inference rule found out about one service. */
@@ -30,9 +28,7 @@ export type InferenceRule = (service: Service) => Inference
 
 export const nothingInferred: Inference = { claims: [], checkClaims: [], checkOnly: [], folders: [], notes: [] }
 
-export function createClaim(claim: Omit<Claim, 'made'>): Claim {
-  return { ...claim, made: [] }
-}
+export const createClaim = (claim: Claim): Claim => claim
 
 /** One file by its path; nothing where the commit has none. */
 export function claimFile(

@@ -1,7 +1,7 @@
 /** One commit as the rules see it: the index of its tree, and the few contents that were read. */
-import type { ObjectId, Tree } from '../../model/index.ts'
+import { decodePath, type ObjectId, type Tree } from '../../model/index.ts'
 import { matchBehind } from './path-pattern.ts'
-import { directoryOf, joinPath, pathFromBytes } from './repository-path.ts'
+import { directoryOf, joinPath } from './repository-path.ts'
 import { type Positions, type TreeIndex, treeIndexOf } from './tree-index.ts'
 
 export type { Positions } from './tree-index.ts'
@@ -74,7 +74,7 @@ export function createCommitView(tree: Tree, contents: FileContents): CommitView
       followed.push(linkPosition)
       const target = bytesAt(linkPosition)
       if (target === null) return { kind: 'unread' }
-      const next = joinPath(directoryOf(link), `${pathFromBytes(target)}/.${current.slice(link.length)}`)
+      const next = joinPath(directoryOf(link), `${decodePath(target)}/.${current.slice(link.length)}`)
       if (next === null) return { kind: 'outside' }
       current = next
     }

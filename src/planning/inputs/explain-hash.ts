@@ -1,5 +1,6 @@
 /** Why two hashes differ: each part and each file that makes the difference, the most telling first. */
 import { type PathChange, type Reason, reason, short } from '../../model/index.ts'
+import { differingFiles } from './differing-files.ts'
 import type { HashManifest } from './hash-manifest.ts'
 import type { InputRule, SelectedInput } from './selected-input.ts'
 
@@ -49,7 +50,7 @@ function explain(
   if (before === null) return [reason('new', `${after.subject} is new: nothing was recorded for it before`)]
   if (before.hash === after.hash) return []
   return [
-    ...explainFiles(before.files.flat(), after.files.flat(), changes),
+    ...explainFiles(before.files, after.files, changes),
     ...explainParts(before, after),
     ...explainBehind(before, after, changes, depth),
   ]
@@ -58,8 +59,8 @@ function explain(
 type FileDifference = { input: SelectedInput; reason: Reason }
 
 function explainFiles(
-  before: readonly SelectedInput[],
-  after: readonly SelectedInput[],
+  before: HashManifest['files'],
+  after: HashManifest['files'],
   changes: readonly PathChange[] | null,
 ): Reason[] {
   const differences = fileDifferences(before, after, changes)
@@ -72,30 +73,25 @@ function explainFiles(
 }
 
 function fileDifferences(
-  before: readonly SelectedInput[],
-  after: readonly SelectedInput[],
+  before: HashManifest['files'],
+  after: HashManifest['files'],
   changes: readonly PathChange[] | null,
 ): FileDifference[] {
   const kinds = changes === null ? null : new Map(changes.map((change) => [change.path, change.kind]))
-  const earlier = new Map(before.map((input) => [input.entry.path, input]))
   const differences: FileDifference[] = []
-  for (const input of after) {
-    const { path } = input.entry
-    const old = earlier.get(path)
-    earlier.delete(path)
-    if (old === undefined) {
-      const isNew = kinds === null || kinds.get(path) === 'added'
+  for (const { old, input } of differingFiles(before, after)) {
+    if (old === null) {
+      const isNew = kinds === null || kinds.get(input.entry.path) === 'added'
       const [code, verb] = isNew ? ['input-added', 'was added'] : ['input-joined', 'became an input']
       differences.push({ input, reason: fileReason(code, verb, input) })
+    } else if (input === null) {
+      const isGone = kinds === null || kinds.get(old.entry.path) === 'removed'
+      const [code, verb] = isGone ? ['input-removed', 'was removed'] : ['input-left', 'is no input any more']
+      differences.push({ input: old, reason: fileReason(code, verb, old) })
     } else {
       const difference = changeOf(old, input)
       if (difference !== null) differences.push({ input, reason: fileReason(difference.code, difference.verb, input) })
     }
-  }
-  for (const input of earlier.values()) {
-    const isGone = kinds === null || kinds.get(input.entry.path) === 'removed'
-    const [code, verb] = isGone ? ['input-removed', 'was removed'] : ['input-left', 'is no input any more']
-    differences.push({ input, reason: fileReason(code, verb, input) })
   }
   return differences.sort(
     (left, right) => ruleOrder.indexOf(left.input.rule) - ruleOrder.indexOf(right.input.rule) || byPath(left, right),

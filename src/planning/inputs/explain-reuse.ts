@@ -1,6 +1,7 @@
 /** Why a service with an unchanged hash is not built again, though the commit changed something. */
 import { type PathChange, type Reason, reason, type ServiceName } from '../../model/index.ts'
 import { shownPath } from './explain-hash.ts'
+import type { SelectedFiles } from './selected-files.ts'
 import type { SelectedInput, Selection } from './selected-input.ts'
 
 /** How many files and services a sentence names. */
@@ -60,11 +61,14 @@ function findUses(
 ): ReadonlyMap<string, Use[]> {
   const found = new Map<string, Use[]>()
   for (const one of previous === null ? [selection] : [selection, previous]) {
+    const isChanged = createMarks(changed)
     for (const [service, selected] of Object.entries(one)) {
       for (const as of uses) {
-        for (const input of selected[as]) {
+        const files = selected[as]
+        for (const [index, position] of files.positions.entries()) {
+          if (!isChanged(files, position)) continue
+          const input = files.at(index)
           const { path } = input.entry
-          if (!changed.has(path)) continue
           const known = found.get(path) ?? []
           if (!known.some((use) => use.service === service && use.as === as)) known.push({ service, as, input })
           found.set(path, known)
@@ -73,6 +77,23 @@ function findUses(
     }
   }
   return found
+}
+
+/** Whether a position of a list is that of a changed path; the paths are looked up once for each tree. */
+function createMarks(changed: ReadonlySet<string>): (files: SelectedFiles, position: number) => boolean {
+  const marks = new Map<SelectedFiles['tree'], Uint8Array>()
+  return ({ tree }, position) => {
+    let marked = marks.get(tree)
+    if (marked === undefined) {
+      marked = new Uint8Array(tree.length)
+      for (const path of changed) {
+        const at = tree.find(path)
+        if (at >= 0) marked[at] = 1
+      }
+      marks.set(tree, marked)
+    }
+    return marked[position] === 1
+  }
 }
 
 function otherReasons(elsewhere: ReadonlyArray<readonly [string, Use[]]>, unused: readonly string[]): Reason[] {

@@ -1,5 +1,6 @@
 /** Which contents the selection of inputs needs: few, and asked for in as few batches as can be. */
 import type { Project, Tree, TreeEntry } from '../../model/index.ts'
+import type { InferenceRule } from './claim.ts'
 import { type CommitView, createCommitView, type FileContents } from './commit-view.ts'
 import { createInference } from './infer-inputs.ts'
 
@@ -21,7 +22,21 @@ export function filesToRead(project: Project, tree: Tree, alreadyRead: FileConte
   wantKnownFiles(view, project)
   const infer = createInference(view, project)
   for (const service of Object.values(project.services)) infer(service)
+  if (view.wanted.size === 0) completeReadings.set(alreadyRead, { project, tree, size: alreadyRead.size, view, infer })
   return [...view.wanted].sort((left, right) => left - right).map(view.entry)
+}
+
+/** A commit read to the end: what its files say about every service is known. */
+export type CompleteReading = { view: CommitView; infer: InferenceRule }
+
+const completeReadings = new WeakMap<FileContents, CompleteReading & { project: Project; tree: Tree; size: number }>()
+
+/** What the last round of `filesToRead` found out over the same contents, so that selection need not infer it again. */
+export function readingOf(project: Project, tree: Tree, contents: FileContents): CompleteReading {
+  const known = completeReadings.get(contents)
+  if (known?.project === project && known.tree === tree && known.size === contents.size) return known
+  const view = createCommitView(tree, contents)
+  return { view, infer: createInference(view, project) }
 }
 
 /** What is needed whatever the rules find: links, and files of which only some keys count. */

@@ -12,7 +12,7 @@ import type {
 import type { HashedService, HashManifest } from './hash-manifest.ts'
 import { packerVersion } from './packer-version.ts'
 import { ownerOf } from './select-inputs.ts'
-import type { SelectedInput, Selection, ServiceInputs } from './selected-input.ts'
+import type { Selection, ServiceInputs } from './selected-input.ts'
 
 export type HashRequest = {
   project: Project
@@ -21,6 +21,8 @@ export type HashRequest = {
   platform: string
   /** Values of the names that builds pass through; a name that is not here counts as unset. */
   environmentValues: Readonly<Record<string, string | undefined>>
+  /** Hashes of another commit with the same project, platform and values: what has the same files has the same hash. */
+  like?: InputHashes
 }
 
 export type InputHashes = {
@@ -51,17 +53,21 @@ export function hashInputs(request: HashRequest): InputHashes {
     if (path.includes(owner)) throw new Error(`${[...path, owner].join(' needs ')}: a circle`) // configuration refuses this
     const service = serviceOf(project, owner)
     const needs = needsOf(service, (needed) => hashBuild(needed, [...path, owner]))
-    const manifest = makeManifest(owner, [inputsOf(selection, owner).inputs], {
-      parts: {
-        ...world,
-        ...environmentParts(service.build?.env, request),
-        run: service.build?.run,
-        artifact: recipeText(service.artifact),
-        packer: packerVersion,
-        rebuild: service.rebuild ?? undefined,
-      },
-      behind: { ...needs, ...(prepare === null ? {} : { prepare }) },
-    })
+    const behind = { ...needs, ...(prepare === null ? {} : { prepare }) }
+    const files = [inputsOf(selection, owner).inputs]
+    const manifest =
+      sameManifest(request.like?.services[owner]?.build, files, behind) ??
+      makeManifest(owner, files, {
+        parts: {
+          ...world,
+          ...environmentParts(service.build?.env, request),
+          run: service.build?.run,
+          artifact: recipeText(service.artifact),
+          packer: packerVersion,
+          rebuild: service.rebuild ?? undefined,
+        },
+        behind,
+      })
     builds.set(owner, manifest)
     return manifest
   }
@@ -69,13 +75,24 @@ export function hashInputs(request: HashRequest): InputHashes {
   const hashCheck = (service: Service, name: string, check: Check): HashManifest => {
     const selected = inputsOf(selection, service.name)
     const owner = serviceOf(project, ownerOf(project, service.name))
-    return makeManifest(`${service.name}/${name}`, [selected.inputs, selected.checkInputs], {
-      parts: { ...world, ...environmentParts(check.env, request), run: check.run },
-      behind: {
-        ...needsOf(owner, (needed) => hashBuild(needed, [])),
-        ...(prepare === null ? {} : { prepare }),
-      },
-    })
+    const files = [selected.inputs, selected.checkInputs]
+    const behind = {
+      ...needsOf(owner, (needed) => hashBuild(needed, [])),
+      ...(prepare === null ? {} : { prepare }),
+    }
+    return (
+      sameManifest(request.like?.services[service.name]?.checks[name], files, behind) ??
+      makeManifest(`${service.name}/${name}`, files, {
+        parts: { ...world, ...environmentParts(check.env, request), run: check.run },
+        behind,
+      })
+    )
+  }
+
+  const hashDeploy = (name: ServiceName): HashManifest => {
+    const files = [inputsOf(selection, name).deployInputs]
+    const known = sameManifest(request.like?.services[name]?.deploy, files, {})
+    return known ?? makeManifest(name, files, { parts: {}, behind: {} })
   }
 
   const services: Record<ServiceName, HashedService> = {}
@@ -83,7 +100,7 @@ export function hashInputs(request: HashRequest): InputHashes {
     services[service.name] = {
       build: hashBuild(service.name, []),
       checks: mapValues(service.checks, (check, name) => hashCheck(service, name, check)),
-      deploy: makeManifest(service.name, [inputsOf(selection, service.name).deployInputs], { parts: {}, behind: {} }),
+      deploy: hashDeploy(service.name),
     }
   }
   return {
@@ -100,8 +117,8 @@ function hashPrepare(request: HashRequest, world: Parts): HashManifest | null {
   const { prepare } = request.project
   if (prepare === null) return null
   // The same for every service; a project without services has nothing to prepare for.
-  const files = Object.values(request.selection)[0]?.prepare ?? []
-  return makeManifest('prepare', [files], {
+  const files = Object.values(request.selection)[0]?.prepare
+  return makeManifest('prepare', files === undefined ? [] : [files], {
     parts: { ...world, ...environmentParts(prepare.env, request), run: prepare.run },
     behind: {},
   })
@@ -138,34 +155,29 @@ function recipeText(recipe: ArtifactRecipe): string {
   })
 }
 
+/** The manifest of another commit over these files, where nothing that counts differs. */
+function sameManifest(
+  known: HashManifest | undefined,
+  files: HashManifest['files'],
+  behind: Record<string, HashManifest>,
+): HashManifest | null {
+  if (known === undefined || known.files.length !== files.length) return null
+  const isSame =
+    files.every((list, at) => list.digest() === known.parts[`files:${at}`]) &&
+    Object.entries(behind).every(([name, manifest]) => manifest.hash === known.parts[name])
+  return isSame ? { ...known, files, behind } : null
+}
+
 function makeManifest(
   subject: string,
   files: HashManifest['files'],
   made: { parts: Parts; behind: Record<string, HashManifest> },
 ): HashManifest {
   const parts: Record<string, string> = {}
-  for (const [at, list] of files.entries()) parts[`files:${at}`] = digestOfFiles(list)
+  for (const [at, list] of files.entries()) parts[`files:${at}`] = list.digest()
   for (const [name, value] of Object.entries(made.parts)) if (value !== undefined) parts[name] = value
   for (const [name, manifest] of Object.entries(made.behind)) parts[name] = manifest.hash
   return { subject, hash: digestOf('inputs', parts) as InputHash, files, parts, behind: made.behind } // digestOf answers 64 hex digits
-}
-
-/** A build and its checks read the same list, and so do services that share an artifact: it is hashed once. */
-const fileDigests = new WeakMap<readonly SelectedInput[], string>()
-
-/** Which rule selected a file does not count, nor does the tree around it: paths, modes and contents do. */
-function digestOfFiles(files: readonly SelectedInput[]): string {
-  const known = fileDigests.get(files)
-  if (known !== undefined) return known
-  let text = ''
-  for (const { entry, keysDigest } of files) {
-    // A path holds any unit but NUL. Lone surrogates would all become U+FFFD in UTF-8, so such paths are escaped.
-    const path = entry.path.isWellFormed() ? entry.path : `\0${JSON.stringify(entry.path)}`
-    text += `${path}\0${entry.mode}\0${keysDigest === undefined ? entry.oid : `keys ${keysDigest}`}\0\n`
-  }
-  const digest = sha256(text)
-  fileDigests.set(files, digest)
-  return digest
 }
 
 function serviceOf(project: Project, name: ServiceName): Service {

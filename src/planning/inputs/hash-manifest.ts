@@ -1,5 +1,5 @@
 import type { InputHash } from '../../model/index.ts'
-import type { SelectedInput } from './selected-input.ts'
+import type { SelectedFiles } from './selected-files.ts'
 
 /**
  * A hash with everything it was made from, so that two of them can be compared and the difference told.
@@ -10,7 +10,7 @@ export type HashManifest = {
   subject: string
   hash: InputHash
   /** Every file that counts: lists sorted by path, of which no two have a path in common. */
-  files: ReadonlyArray<readonly SelectedInput[]>
+  files: readonly SelectedFiles[]
   /**
    * What was hashed: `files:0`, `files:1` (digest over each list of files), `run`, `artifact`, `env:NAME`, `pass:NAME`, `tool:NAME`,
    * `platform`, `packer`, `rebuild`, `prepare`, `needs:SERVICE`. The hash is the digest of this record and nothing else.

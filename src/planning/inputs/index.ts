@@ -3,6 +3,7 @@
  *
  * `filesToRead` (until it is empty) → `selectInputs` → `hashInputs` → `explainHash`, `createReuseExplanation`.
  */
+export { carrySelection } from './carry-selection.ts'
 export type { FileContents } from './commit-view.ts'
 export { explainHash } from './explain-hash.ts'
 export { createReuseExplanation } from './explain-reuse.ts'
@@ -12,5 +13,6 @@ export type { HashedService, HashManifest } from './hash-manifest.ts'
 export { projectKeys } from './keyed-file.ts'
 export { packerVersion } from './packer-version.ts'
 export { projectFile, selectInputs, selectOverlays } from './select-inputs.ts'
+export { SelectedFiles } from './selected-files.ts'
 export type { InputRule, SelectedInput, Selection, ServiceInputs } from './selected-input.ts'
 export { unclaimedPaths } from './unclaimed-paths.ts'

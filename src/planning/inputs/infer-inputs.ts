@@ -16,10 +16,16 @@ export function createInference(view: CommitView, project: Project): InferenceRu
   const python = createPythonRule(view, claimFolder)
   const dockerfile = createDockerfileRule(view)
 
+  const known = new Map<Service, Inference>()
   return (service: Service): Inference => {
     if (!service.infer || service.artifact.kind === 'of') return nothingInferred
+    const before = known.get(service)
+    if (before !== undefined) return before
     const packages = npm(service)
-    return joined([packages, tsconfig(service, packages.folders), go(service), python(service), dockerfile(service)])
+    const rest = [tsconfig(service, packages.folders), go(service), python(service), dockerfile(service)]
+    const inference = joined([packages, ...rest])
+    known.set(service, inference)
+    return inference
   }
 }
 

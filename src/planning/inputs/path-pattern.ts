@@ -9,6 +9,7 @@
  * A pattern is never tried against every file: the folders before its first wildcard are looked up as a range.
  */
 import picomatch from 'picomatch'
+import { encodePath, type ListedTree } from '../../model/index.ts'
 import type { CommitView } from './commit-view.ts'
 import type { Positions, TreeIndex } from './tree-index.ts'
 
@@ -79,29 +80,29 @@ function matchFrom(index: TreeIndex, segments: readonly string[], literal: numbe
     return itself < 0 ? below : [itself, ...below]
   }
   if (rest === '**' || rest === '**/*') return span(start, end)
-  const accepts = acceptRest(rest)
-  const prefixLength = directory === '' ? 0 : directory.length + 1
+  const accepts = acceptRest(index.tree, rest, directory === '' ? '' : `${directory}/`)
   const found: number[] = []
-  for (let position = start; position < end; position += 1) {
-    if (accepts(index.entry(position).path, prefixLength)) found.push(position)
-  }
+  for (let position = start; position < end; position += 1) if (accepts(position)) found.push(position)
   return found
 }
 
-/** Whether the part of a path from `offset` on matches. */
-function acceptRest(rest: string): (path: string, offset: number) => boolean {
+/** Whether what lies behind `prefix` in a path matches. */
+function acceptRest(tree: ListedTree, rest: string, prefix: string): (position: number) => boolean {
   const name = /^\*\*\/(\*?)([^/*?[\]{}()\\]+)$/.exec(rest)
   if (name !== null) {
-    // `**/package.json` and `**/*.go` are most of all globs, and need no regular expression.
-    const ending = name[2] ?? ''
-    if (name[1] === '*') return (path, offset) => path.endsWith(ending) && path.length - offset >= ending.length
-    return (path, offset) =>
-      path.endsWith(ending) &&
-      (path.length - ending.length === offset ||
-        (path.length - ending.length > offset && path[path.length - ending.length - 1] === '/'))
+    // `**/package.json` and `**/*.go` are most of all globs, and need neither strings nor regular expressions.
+    const ending = encodePath(name[2] ?? '')
+    const offset = encodePath(prefix).length
+    if (name[1] === '*') return (position) => tree.pathEndsWith(position, ending, offset)
+    const segment = Buffer.concat([Buffer.from('/'), ending])
+    const whole = encodePath(prefix + (name[2] ?? ''))
+    // The slash before the name may be the last byte of the prefix.
+    const slashOffset = Math.max(0, offset - 1)
+    return (position) =>
+      tree.pathEndsWith(position, segment, slashOffset) || (offset === 0 && tree.isPath(position, whole))
   }
   const expression = globExpression(rest)
-  return (path, offset) => expression.test(offset === 0 ? path : path.slice(offset))
+  return (position) => expression.test(tree.pathAt(position).slice(prefix.length))
 }
 
 /** The regular expression of a glob; newlines in names are ordinary characters, `!` at the front too. */

@@ -12,11 +12,12 @@ import {
 } from '../../model/index.ts'
 import { type Claim, createClaim, type Inference } from './claim.ts'
 import { type CommitView, createCommitView, type FileContents } from './commit-view.ts'
+import { readingOf } from './files-to-read.ts'
 import { createGathering, type Gathering } from './gathering.ts'
-import { createInference } from './infer-inputs.ts'
 import { normalizePattern } from './path-pattern.ts'
 import { everythingBelow } from './repository-path.ts'
-import type { InputRule, SelectedInput, Selection, ServiceInputs } from './selected-input.ts'
+import { SelectedFiles } from './selected-files.ts'
+import type { InputRule, Selection, ServiceInputs } from './selected-input.ts'
 
 /** The project file decides what is built by being read, piece by piece; as bytes it is no input unless it is named. */
 export const projectFile = 'trunkline.yaml'
@@ -28,8 +29,7 @@ type Excluded = ReadonlyArray<ReadonlySet<number>>
  * `checkInputs`, `deployInputs`, `ignore` and the environments' own overlays are subtracted from inputs.
  */
 export function selectInputs(project: Project, tree: Tree, contents: FileContents): Selection {
-  const view = createCommitView(tree, contents)
-  const infer = createInference(view, project)
+  const { view, infer } = readingOf(project, tree, contents)
   const gathering = createGathering(view)
   const shared = project.shared.map((input) => claimOf(view, input, 'shared'))
   const projectNotes = [
@@ -49,7 +49,7 @@ export function selectInputs(project: Project, tree: Tree, contents: FileContent
     if (service.artifact.kind !== 'of') continue
     const owner = ownerOf(project, service.name)
     const own = selectFor(service)
-    selected.set(service.name, { ...own, inputs: selected.get(owner)?.inputs ?? [] })
+    selected.set(service.name, { ...own, inputs: selected.get(owner)?.inputs ?? own.inputs })
   }
   const unread = unreadNote(view)
   return Object.fromEntries(
@@ -63,21 +63,21 @@ export function selectInputs(project: Project, tree: Tree, contents: FileContent
     const notes: Reason[] = []
     const never = [positionsOf(view, service.ignore), overlays]
     const inference = infer(service)
-    const inputs = service.artifact.kind === 'of' ? [] : selectBuild(service, inference, never, notes)
+    const inputs =
+      service.artifact.kind === 'of' ? SelectedFiles.none(view.tree) : selectBuild(service, inference, never, notes)
     const checkInputs = selectChecks(service, inference, never, notes)
     const deployInputs = gathering.gather(patternClaims(view, service.deployInputs), never, notes)
     notes.push(...inference.notes, ...declarationNotes(service), ...projectNotes)
-    const isInput = new Set(inputs.map((input) => input.entry.path))
     return {
       inputs,
-      checkInputs: checkInputs.filter((input) => !isInput.has(input.entry.path)),
+      checkInputs: checkInputs.without(inputs),
       deployInputs,
       prepare,
       notes: distinct(notes),
     }
   }
 
-  function selectBuild(service: Service, inference: Inference, never: Excluded, notes: Reason[]): SelectedInput[] {
+  function selectBuild(service: Service, inference: Inference, never: Excluded, notes: Reason[]): SelectedFiles {
     const own = buildClaims(service)
     const tests = unlessDeclared(inference.checkOnly, own)
     return gathering.gather(
@@ -87,7 +87,7 @@ export function selectInputs(project: Project, tree: Tree, contents: FileContent
     )
   }
 
-  function selectChecks(service: Service, inference: Inference, never: Excluded, notes: Reason[]): SelectedInput[] {
+  function selectChecks(service: Service, inference: Inference, never: Excluded, notes: Reason[]): SelectedFiles {
     const declared = patternClaims(view, service.checkInputs)
     const tests = inference.checkOnly.length === 0 ? [] : [ownTests(service, inference.checkOnly)]
     return gathering.gather([...declared, ...tests, ...inference.checkClaims], never, notes)
@@ -137,10 +137,11 @@ export function selectOverlays(project: Project, tree: Tree): Record<Environment
 
 /** The service whose artifact this one runs: itself, or where `of` leads. */
 export function ownerOf(project: Project, name: ServiceName): ServiceName {
-  let owner = name
-  for (let hops = 0; hops <= Object.keys(project.services).length; hops += 1) {
+  const passed = new Set<ServiceName>()
+  for (let owner = name; !passed.has(owner); ) {
     const artifact = project.services[owner]?.artifact
     if (artifact?.kind !== 'of') return owner
+    passed.add(owner)
     owner = artifact.service
   }
   throw new Error(`the artifacts of ${name} run in a circle`) // configuration refuses this
@@ -155,7 +156,8 @@ function sharersByOwner(project: Project): ReadonlyMap<ServiceName, Service[]> {
 function claimOf(view: CommitView, input: Input, rule: InputRule): Claim {
   const positions = view.match(input.pattern)
   const shown = normalizePattern(input.pattern)
-  const isFolder = !positions.some((position) => view.entry(position).path === shown) && view.isDirectory(shown)
+  const itself = view.find(shown)
+  const isFolder = !(itself >= 0 && positions.includes(itself)) && view.isDirectory(shown)
   return createClaim({
     positions,
     input: isFolder ? everythingBelow(shown) : input.pattern,
@@ -173,14 +175,13 @@ function pathClaim(view: CommitView, path: string): Claim {
   const { start, end } = view.rangeBelow(folder)
   const itself = folder === '' ? -1 : view.find(folder)
   const positions = itself < 0 ? [] : [itself]
-  for (let position = start; position < end; position += 1) {
-    if (view.entry(position).path !== projectFile) positions.push(position)
-  }
+  const project = folder === '' ? view.find(projectFile) : -1
+  for (let position = start; position < end; position += 1) if (position !== project) positions.push(position)
   return createClaim({ positions, input: everythingBelow(folder), rule: 'path' })
 }
 
-function selectPrepare(view: CommitView, project: Project, gathering: Gathering): SelectedInput[] {
-  if (project.prepare === null) return []
+function selectPrepare(view: CommitView, project: Project, gathering: Gathering): SelectedFiles {
+  if (project.prepare === null) return SelectedFiles.none(view.tree)
   const claims = project.prepare.inputs.map((pattern) => claimOf(view, { pattern }, 'prepare'))
   return gathering.gather(claims, [], [])
 }

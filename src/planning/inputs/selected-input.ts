@@ -1,4 +1,5 @@
 import type { Reason, ServiceName, TreeEntry } from '../../model/index.ts'
+import type { SelectedFiles } from './selected-files.ts'
 
 /** Why a file belongs to a build. */
 export type InputRule =
@@ -41,11 +42,11 @@ export type SelectedInput = {
 
 /** What one service's build, checks and deployment read. All lists are sorted by path, each path once. */
 export type ServiceInputs = {
-  inputs: SelectedInput[]
+  inputs: SelectedFiles
   /** Read by checks besides `inputs`. */
-  checkInputs: SelectedInput[]
-  deployInputs: SelectedInput[]
-  prepare: SelectedInput[]
+  checkInputs: SelectedFiles
+  deployInputs: SelectedFiles
+  prepare: SelectedFiles
   /** What could not be read with certainty, and declarations that mean nothing. */
   notes: Reason[]
 }

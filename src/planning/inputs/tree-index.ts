@@ -1,12 +1,12 @@
 /** One commit's paths as a sorted list, its folders as ranges of it. Nothing here needs a file's content. */
-import type { Tree, TreeEntry } from '../../model/index.ts'
+import { ListedTree, type Tree, type TreeEntry } from '../../model/index.ts'
 import { matchInTree, normalizePattern } from './path-pattern.ts'
 
 /** Positions in the sorted tree, ascending. */
 export type Positions = readonly number[]
 
 export type TreeIndex = {
-  readonly entries: Tree
+  readonly tree: ListedTree
   /** Symbolic links, few as a rule. */
   readonly symlinks: Positions
   /** Position of a path; -1 where the commit has none. */
@@ -34,44 +34,38 @@ export function treeIndexOf(tree: Tree): TreeIndex {
   return index
 }
 
-function createTreeIndex(tree: Tree): TreeIndex {
-  const entries = inCodeUnitOrder(tree)
+function createTreeIndex(listed: Tree): TreeIndex {
+  const tree = ListedTree.of(listed)
+  const positions = new Map<string, number>()
+  const ranges = new Map<string, { start: number; end: number }>()
   const directoryFiles = new Map<string, Positions>()
   const names = new Map<string, Positions>()
   const matches = new Map<string, Positions>()
+  const made = new Map<number, TreeEntry>()
   const symlinks: number[] = []
-  for (let position = 0; position < entries.length; position += 1) {
-    if (entries[position]?.mode === 'symlink') symlinks.push(position)
+  for (let position = 0; position < tree.length; position += 1) {
+    if (tree.modeAt(position) === 'symlink') symlinks.push(position)
   }
 
   const entry = (position: number): TreeEntry => {
-    const found = entries[position]
+    const known = made.get(position)
+    if (known !== undefined) return known
+    const found = tree.at(position)
     if (found === undefined) throw new RangeError(`no tree entry at ${position}`)
+    made.set(position, found)
     return found
   }
-  /** First position whose path does not come before `text` in code-unit order. */
-  const lowerBound = (text: string): number => {
-    let low = 0
-    let high = entries.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (entry(middle).path < text) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-  const find = (path: string): number => {
-    const position = lowerBound(path)
-    return entries[position]?.path === path ? position : -1
-  }
-  const rangeBelow = (directory: string) => {
-    if (directory === '') return { start: 0, end: entries.length }
-    // `0` is the code unit after `/`, so that no other path lies between `directory/` and `directory0`.
-    return { start: lowerBound(`${directory}/`), end: lowerBound(`${directory}0`) }
-  }
+  const find = (path: string): number => remembered(positions, path, () => tree.find(path))
+  const rangeBelow = (directory: string) =>
+    remembered(ranges, directory, () => {
+      if (directory === '') return { start: 0, end: tree.length }
+      // `0` is the byte after `/`, so that no other path lies between `directory/` and `directory0`.
+      return { start: tree.lowerBound(`${directory}/`), end: tree.lowerBound(`${directory}0`) }
+    })
   const isDirectory = (path: string): boolean => {
     if (path === '') return true
-    return entries[lowerBound(`${path}/`)]?.path.startsWith(`${path}/`) ?? false
+    const { start, end } = rangeBelow(path)
+    return start < end
   }
   const childrenOf = (directory: string): Positions =>
     remembered(directoryFiles, directory, () => {
@@ -79,7 +73,7 @@ function createTreeIndex(tree: Tree): TreeIndex {
       const prefixLength = directory === '' ? 0 : directory.length + 1
       const { start, end } = rangeBelow(directory)
       for (let position = start; position < end; ) {
-        const path = entry(position).path
+        const path = tree.pathAt(position)
         const slash = path.indexOf('/', prefixLength)
         if (slash < 0) {
           children.push(position)
@@ -92,7 +86,7 @@ function createTreeIndex(tree: Tree): TreeIndex {
     })
   const named = (baseName: string): Positions =>
     remembered(names, baseName, () =>
-      index.matchHere(`**/${baseName}`).filter((position) => !/(?:^|\/)node_modules\//.test(entry(position).path)),
+      index.matchHere(`**/${baseName}`).filter((position) => !/(?:^|\/)node_modules\//.test(tree.pathAt(position))),
     )
   const matchHere = (pattern: string): Positions =>
     remembered(matches, pattern, () => {
@@ -100,7 +94,7 @@ function createTreeIndex(tree: Tree): TreeIndex {
       return normal === pattern ? matchInTree(index, normal) : matchHere(normal)
     })
 
-  const index = { entries, symlinks, find, entry, isDirectory, rangeBelow, childrenOf, matchHere, named }
+  const index = { tree, symlinks, find, entry, isDirectory, rangeBelow, childrenOf, matchHere, named }
   return index
 }
 
@@ -110,16 +104,4 @@ function remembered<Value>(known: Map<string, Value>, key: string, make: () => V
   const made = make()
   known.set(key, made)
   return made
-}
-
-/** A tree is promised to be sorted; whoever hands over another order gets the same answers, a little later. */
-function inCodeUnitOrder(tree: Tree): Tree {
-  for (let position = 1; position < tree.length; position += 1) {
-    const before = tree[position - 1]
-    const after = tree[position]
-    if (before !== undefined && after !== undefined && before.path > after.path) {
-      return [...tree].sort((left, right) => (left.path < right.path ? -1 : left.path > right.path ? 1 : 0))
-    }
-  }
-  return tree
 }

@@ -42,9 +42,9 @@ RUN --mount=type=bind,source=docs,target=/docs --mount=type=cache,target=/c make
   })
 
   it('name the line that copies', () => {
-    const proto = select(atRoot, files('FROM x\nCOPY \\\n  # why not\n  proto /p\n'))['carts']?.inputs.find(
-      (input) => input.entry.path === 'proto/cart.proto',
-    )
+    const proto = select(atRoot, files('FROM x\nCOPY \\\n  # why not\n  proto /p\n'))
+      ['carts']?.inputs.map((input) => input)
+      .find((input) => input.entry.path === 'proto/cart.proto')
     assert.equal(proto?.because, 'services/carts/Dockerfile:2 copies proto')
   })
 

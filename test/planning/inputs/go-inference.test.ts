@@ -58,7 +58,9 @@ describe('inputs of a Go service', () => {
   })
 
   it('name the file and the import', () => {
-    const db = select(project, monorepo)['discount']?.inputs.find((input) => input.entry.path === 'internal/db/db.go')
+    const db = select(project, monorepo)
+      ['discount']?.inputs.map((input) => input)
+      .find((input) => input.entry.path === 'internal/db/db.go')
     assert.equal(db?.because, 'discount/discount.go imports example.com/shop/internal/db')
     assert.equal(db?.input, 'internal/db/*')
   })

@@ -71,12 +71,12 @@ describe('an input with keys', () => {
   it('adds up keys that several inputs name', () => {
     assert.deepEqual(differs({ ...files, 'versions.json': '{"kotlin": 2, "java": 25}' }), ['b'])
     assert.deepEqual(differs({ ...files, 'versions.json': '{"kotlin": 3, "java": 21}' }), ['a', 'b'])
-    assert.deepEqual(select(project, files)['b']?.inputs[0]?.keys, ['java', 'kotlin'])
+    assert.deepEqual(select(project, files)['b']?.inputs.at(0).keys, ['java', 'kotlin'])
   })
 
   it('counts whole where the whole file is declared by name, or cannot be read', () => {
     const whole = projectOf([serviceOf('a', { inputs: [{ pattern: 'services/a/.env' }, ...a.inputs] })])
-    assert.equal(select(whole, files)['a']?.inputs[0]?.keys, undefined)
+    assert.equal(select(whole, files)['a']?.inputs.at(0).keys, undefined)
     const broken = { ...files, 'versions.json': '{' }
     assert.ok(noteCodes(select(project, broken), 'b').includes('keyed-file-unreadable'))
     assert.ok(pathsOf(select(project, broken), 'b').includes('versions.json'))

@@ -61,7 +61,9 @@ describe('inputs of an npm workspace', () => {
   })
 
   it('name the package.json and the dependency that made them inputs', () => {
-    const common = select(project, shop)['carts']?.inputs.find((input) => input.entry.path === 'packages/log/index.ts')
+    const common = select(project, shop)
+      ['carts']?.inputs.map((input) => input)
+      .find((input) => input.entry.path === 'packages/log/index.ts')
     assert.equal(common?.because, 'packages/common/package.json depends on @shop/log')
     assert.equal(common?.input, 'packages/log/**')
   })

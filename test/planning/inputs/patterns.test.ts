@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { encodePath } from '../../../src/model/index.ts'
 import { createCommitView } from '../../../src/planning/inputs/commit-view.ts'
-import { pathFromBytes } from '../../../src/planning/inputs/repository-path.ts'
 import { type Files, link, submodule, treeOf } from './tiny-repository.ts'
 
 const files: Files = {
@@ -78,9 +78,14 @@ describe('a pattern', () => {
 })
 
 describe('a tree', () => {
-  it('is looked at in code-unit order, whatever order it comes in', () => {
+  it('is looked at in the order of its bytes, whatever order it comes in', () => {
     const shuffled = createCommitView([...treeOf(files)].reverse(), new Map())
-    assert.deepEqual(shuffled.entries, treeOf(files))
+    const bytes = shuffled.tree.lines(0, shuffled.tree.length)
+    assert.deepEqual(bytes, createCommitView(treeOf(files), new Map()).tree.lines(0, shuffled.tree.length))
+    assert.deepEqual(
+      Array.from(shuffled.tree, ({ path }) => path),
+      Object.keys(files).sort((left, right) => Buffer.compare(encodePath(left), encodePath(right))),
+    )
   })
 
   it('has only files of the folder itself as a folder’s children', () => {
@@ -89,9 +94,5 @@ describe('a tree', () => {
       found.childrenOf('a').map((position) => found.entry(position).path),
       ['a/b.go'],
     )
-  })
-
-  it('reads bytes that are not UTF-8 as lone surrogates, one a byte', () => {
-    assert.equal(pathFromBytes(Uint8Array.of(0x61, 0xff, 0xc3, 0xa4, 0xc3)), 'a\udcffä\udcc3')
   })
 })

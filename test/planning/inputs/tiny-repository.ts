@@ -1,6 +1,6 @@
 /** Trees and projects for these tests, in a few lines: contents stand for blobs, and their digests for object ids. */
 import { sha256 } from '../../../src/hashing/index.ts'
-import type { EntryMode, ObjectId, Project, Reason, Service, Tree } from '../../../src/model/index.ts'
+import type { EntryMode, ObjectId, Project, Reason, Service, TreeEntry } from '../../../src/model/index.ts'
 import {
   type FileContents,
   filesToRead,
@@ -20,7 +20,7 @@ export const submodule = (commit: string) => ({ mode: 'submodule' as const, cont
 
 const objectId = (content: string): ObjectId => sha256(content) as ObjectId // 64 hex digits
 
-export function treeOf(files: Files): Tree {
+export function treeOf(files: Files): TreeEntry[] {
   return Object.entries(files)
     .map(([path, file]) =>
       typeof file === 'string'

@@ -1,52 +1,8 @@
-/** What `git ls-tree -r -z` and `git diff-tree -r -z` print, read as bytes in one pass: 100,000 files are common. */
-import {
-  type EntryMode,
-  erroredError,
-  type ObjectId,
-  type PathChange,
-  type Tree,
-  type TreeEntry,
-} from '../model/index.ts'
-import { decodePath } from './path-bytes.ts'
-
-/** Parses `<mode> <type> <id>\t<path>\0…` into a tree sorted by path. */
-export function parseTreeListing(output: Buffer): Tree {
-  const entries: TreeEntry[] = []
-  let isSorted = true
-  let previous = ''
-  let at = 0
-  while (at < output.length) {
-    const tab = output.indexOf(0x09, at)
-    const end = output.indexOf(0, tab)
-    if (tab === -1 || end === -1) throw cutShort('ls-tree')
-    const mode = entryMode(output.toString('latin1', at, at + 6))
-    const oid = output.toString('latin1', output.lastIndexOf(0x20, tab) + 1, tab) as ObjectId // git prints full ids
-    const path = pathBetween(output, tab + 1, end)
-    entries.push({ path, mode, oid })
-    if (path < previous) isSorted = false
-    previous = path
-    at = end + 1
-  }
-  // git sorts by bytes, which is code-unit order but for characters beyond U+FFFF and raw bytes.
-  return isSorted ? entries : entries.sort(byPath)
-}
+/** What `git diff-tree -r -z` prints, read as bytes. */
+import { type EntryMode, erroredError, type ObjectId, type PathChange, type TreeEntry } from '../model/index.ts'
+import { decodePath } from '../model/path-bytes.ts'
 
 const cutShort = (command: string) => erroredError('OBJECT_READ', `what git ${command} printed was cut short`)
-
-/** The entry of a path. The tree is sorted: no need to look at every one. */
-export function findEntry(tree: Tree, path: string): TreeEntry | null {
-  let low = 0
-  let high = tree.length - 1
-  while (low <= high) {
-    const middle = (low + high) >>> 1
-    const entry = tree[middle]
-    if (!entry) return null
-    if (entry.path === path) return entry
-    if (entry.path < path) low = middle + 1
-    else high = middle - 1
-  }
-  return null
-}
 
 /** Parses `:<mode> <mode> <id> <id> <status>\0<path>\0…` into changes sorted by path. */
 export function parseChanges(output: Buffer): PathChange[] {

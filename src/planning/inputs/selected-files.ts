@@ -1,0 +1,140 @@
+/** A list of selected files as positions in a tree: hundreds of thousands are common, and few are ever looked at one by one. */
+import { createHash } from 'node:crypto'
+import { encodePath, type ListedTree, type TreeEntry } from '../../model/index.ts'
+import type { SelectedInput } from './selected-input.ts'
+
+/** What a claim says of every file that it won. */
+export type Selecting = Pick<SelectedInput, 'input' | 'rule'> & { because?: string }
+
+export type SelectedFilesParts = {
+  tree: ListedTree
+  /** Ascending, each once. */
+  positions: Int32Array
+  /** For each position the index of its claim in `claims`. */
+  owners: Int32Array
+  claims: readonly Selecting[]
+  /** Files of which only some keys count, by position; made already, for they carry a digest. */
+  keyed: ReadonlyMap<number, SelectedInput>
+}
+
+/** Sorted by path in the order of its bytes, each path once. Items are made when they are looked at. */
+export class SelectedFiles implements Iterable<SelectedInput> {
+  readonly tree: ListedTree
+  readonly positions: Int32Array
+  readonly #parts: SelectedFilesParts
+  #digest: string | null = null
+
+  constructor(parts: SelectedFilesParts) {
+    this.tree = parts.tree
+    this.positions = parts.positions
+    this.#parts = parts
+  }
+
+  static readonly none = (tree: ListedTree): SelectedFiles =>
+    new SelectedFiles({ tree, positions: new Int32Array(), owners: new Int32Array(), claims: [], keyed: new Map() })
+
+  get length(): number {
+    return this.positions.length
+  }
+
+  at(index: number): SelectedInput {
+    const position = this.positions[index] ?? -1
+    const keyed = this.#parts.keyed.get(position)
+    if (keyed !== undefined) return keyed
+    const entry = this.tree.at(position)
+    const claim = this.#parts.claims[this.#parts.owners[index] ?? -1]
+    if (entry === undefined || claim === undefined) throw new RangeError(`no selected file at ${index}`)
+    return selectedBy(claim, entry)
+  }
+
+  *[Symbol.iterator](): Generator<SelectedInput> {
+    for (let index = 0; index < this.length; index += 1) yield this.at(index)
+  }
+
+  map<Result>(make: (input: SelectedInput) => Result): Result[] {
+    return Array.from(this, make)
+  }
+
+  /** Whether only some keys of the file count. */
+  isKeyed(position: number): boolean {
+    return this.#parts.keyed.has(position)
+  }
+
+  /** Where the position stands in the list; -1 where it is not in it. */
+  indexOf(position: number): number {
+    let low = 0
+    let high = this.length - 1
+    while (low <= high) {
+      const middle = (low + high) >>> 1
+      const found = this.positions[middle] ?? -1
+      if (found === position) return middle
+      if (found < position) low = middle + 1
+      else high = middle - 1
+    }
+    return -1
+  }
+
+  /** Those that are not in the other list, which is of the same tree. */
+  without(other: SelectedFiles): SelectedFiles {
+    const kept = Array.from(this.positions.keys()).filter((index) => other.indexOf(this.positions[index] ?? -1) < 0)
+    if (kept.length === this.length) return this
+    return new SelectedFiles({
+      ...this.#parts,
+      positions: this.positions.filter((_, index) => other.indexOf(this.positions[index] ?? -1) < 0),
+      owners: Int32Array.from(kept, (index) => this.#parts.owners[index] ?? -1),
+    })
+  }
+
+  /**
+   * The same list over another tree, of which the caller knows that it has the same paths. `changed` are the positions
+   * whose lines differ: a list that has none of them keeps its digest.
+   */
+  over(tree: ListedTree, changed: readonly number[]): SelectedFiles {
+    const moved = new SelectedFiles({ ...this.#parts, tree })
+    if (changed.every((position) => this.indexOf(position) < 0)) moved.#digest = this.digest()
+    return moved
+  }
+
+  /**
+   * SHA-256 over the lines of the files, as `git ls-tree -r -z` prints them and in its order; a keyed file has
+   * `keys <digest>` in the place of type and object id. Which rule selected a file does not count, nor does the tree
+   * around it: paths, modes and contents do.
+   */
+  digest(): string {
+    this.#digest ??= this.#computeDigest()
+    return this.#digest
+  }
+
+  #computeDigest(): string {
+    const { tree, positions } = this
+    const { keyed } = this.#parts
+    const hash = createHash('sha256')
+    for (let index = 0; index < positions.length; ) {
+      const first = positions[index] ?? 0
+      const input = keyed.get(first)
+      if (input !== undefined && input.keysDigest !== undefined) {
+        hash.update(keyedLine(input.entry, input.keysDigest))
+        index += 1
+        continue
+      }
+      // Neighbours in the tree are neighbours in its bytes: a folder is hashed in one go.
+      let next = index + 1
+      while (
+        next < positions.length &&
+        positions[next] === first + (next - index) &&
+        !keyed.has(first + next - index)
+      ) {
+        next += 1
+      }
+      hash.update(tree.lines(first, first + (next - index)))
+      index = next
+    }
+    return hash.digest('hex')
+  }
+}
+
+export const selectedBy = ({ input, rule, because }: Selecting, entry: TreeEntry): SelectedInput =>
+  because === undefined ? { entry, input, rule } : { entry, input, rule, because }
+
+const keyedLine = ({ path, mode }: TreeEntry, keysDigest: string): Buffer =>
+  Buffer.concat([Buffer.from(`${mode} keys ${keysDigest}\t`), encodePath(path), Buffer.of(0)])

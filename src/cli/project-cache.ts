@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { sha256 } from '../hashing/index.ts'
 import type { Project } from '../model/index.ts'
-import { programFingerprint } from './program-fingerprint.ts'
+import { programFingerprint } from '../program/fingerprint.ts'
 
 /** Two commits a command, some branches: more are of no use. */
 const maxKept = 64

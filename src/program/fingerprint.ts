@@ -2,16 +2,16 @@
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { version } from './version.ts'
+import { programVersion } from './index.ts'
 
 /** Rooms of the sources whose change may change what a configuration means. */
-const rooms = ['config', 'model']
+const rooms = ['config', 'model', 'signing']
 
 let known: string | null = null
 
 /** Version, names, sizes and times of the program's files: sources in a checkout, else the bundle beside this file. */
 export function programFingerprint(): string {
-  known ??= [version, process.version, ...filesOf(fileURLToPath(import.meta.url))].join('\n')
+  known ??= [programVersion, process.version, ...filesOf(fileURLToPath(import.meta.url))].join('\n')
   return known
 }
 

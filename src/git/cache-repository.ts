@@ -8,6 +8,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { dirname, join } from 'node:path'
 import { sha256 } from '../hashing/index.ts'
 import { erroredError, type RefName } from '../model/index.ts'
+import { removeLeavings } from './leavings.ts'
 import type { ObjectFormat } from './local-repository.ts'
 import { type Git, type GitSetting, gitAt } from './run-git.ts'
 
@@ -42,6 +43,8 @@ const cacheSettings: readonly GitSetting[] = [
   ['core.hooksPath', '/dev/null'],
   ['core.logAllRefUpdates', 'false'],
   ['core.fsync', 'none'],
+  // A lock that a killed git left stands in the way at every turn, by default for a second each time.
+  ['core.packedRefsTimeout', '200'],
   ['gc.auto', '2000'],
   ['gc.pruneExpire', '1.hour.ago'],
   ['gc.writeCommitGraph', 'false'],
@@ -67,6 +70,7 @@ export const noteOf = (ref: RefName): RefName => `refs/tips/${sha256(ref).slice(
 
 export function cacheRepository({ directory, objectFormat, environment }: CacheOptions): CacheRepository {
   const mark = `1 ${objectFormat} `
+  let hasSwept = false
 
   /** What marks a whole cache of ours; null where something is missing. */
   const readMark = async (): Promise<string | null> => {
@@ -107,6 +111,8 @@ export function cacheRepository({ directory, objectFormat, environment }: CacheO
     wipe,
     git,
     async prepare() {
+      if (!hasSwept) await removeLeavings(directory)
+      hasSwept = true
       // A neighbour may make it, or throw it away, at the same moment.
       for (let attempt = 0; attempt < 5; attempt++) {
         const seen = await identity()

@@ -1,4 +1,5 @@
 /** `StateStore.push`: all updates or none, each a compare-and-swap on the tip it was decided on. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type CommitId, erroredError, type RefName } from '../model/index.ts'
 import type { PushResult, StateStore, StateUpdate } from '../ports/index.ts'
 import { noteOf } from './cache-repository.ts'
@@ -28,6 +29,8 @@ type Move = { ref: RefName; from: CommitId | null; to: CommitId | null }
 
 const pushTimeoutMs = 2 * 60_000
 const maxPushAttempts = 3
+/** Before each further try at refs that are locked at the remote, at most. */
+const lockPausesMs = [100, 300, 900, 2700]
 
 export function createStatePush({ cache, location, listRefs }: StatePushParts): StateStore['push'] {
   const lostRace: PushResult = { kind: 'lost-race' }
@@ -55,10 +58,17 @@ export function createStatePush({ cache, location, listRefs }: StatePushParts): 
     switch (verdict.kind) {
       case 'pushed':
         return pushed(session, moves)
-      case 'lost-race':
+      case 'lost-race': {
+        const { tips } = await listRefs(refsOf(moves), signal)
         // To an attempt of our own that arrived late, perhaps.
-        if (attempt === 1 || !stand((await listRefs(refsOf(moves), signal)).tips, moves, 'to')) return lostRace
-        return pushed(session, moves)
+        if (attempt > 1 && stand(tips, moves, 'to')) return pushed(session, moves)
+        if (!stand(tips, moves, 'from')) return lostRace
+        // Nobody moved anything: someone holds a lock there, for a moment, or for ever where git was killed.
+        const pauseMs = lockPausesMs[attempt - 1]
+        if (pauseMs === undefined) throw locked(location, end)
+        await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
+        return send(session, moves, signal, attempt + 1)
+      }
       case 'rejected':
         throw rejected(location, end)
       case 'not-updated': {
@@ -146,6 +156,11 @@ function isOwnFault(end: GitEnd, directory: string): boolean {
   const isUnreadable = end.exitCode !== 0 && /pack-objects died|is corrupt|object file .* is empty/i.test(stderr)
   return isUnreadable || isMissingObject(own) || isPlaceFault(own, directory)
 }
+
+const locked = (location: RemoteLocation, end: GitEnd) =>
+  erroredError('STATE_LOCKED', `refs at ${location.label} stay locked: ${remoteSentence(end.stderr)}`, {
+    hint: 'A git that was killed in that repository may have left a *.lock file: remove it when no git runs there.',
+  })
 
 const rejected = (location: RemoteLocation, end: GitEnd) =>
   erroredError('STATE_REJECTED', `${location.label} refused the push of state: ${remoteSentence(end.stderr)}`, {

@@ -1,6 +1,6 @@
 /** Invariant 8: SIGKILL at any point, run again: the same end state. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { createBench, outcomes, type ShopConfig, shopConfig } from '../fixtures/world.ts'
 import { type CrashScenario, prepared, runKilledAt, runThrough, someAtATime } from './crash-runs.ts'
 
@@ -36,7 +36,11 @@ const wayBack: CrashScenario = {
 }
 
 /** `since`: the first point to die at; those before it are another scenario's. */
-async function convergesFromEverywhere(scenario: CrashScenario, since: string | null = null): Promise<string[]> {
+async function convergesFromEverywhere(
+  t: TestContext,
+  scenario: CrashScenario,
+  since: string | null = null,
+): Promise<string[]> {
   await using from = await prepared(scenario)
   const { points, end } = await runThrough(scenario, from)
   const first = since === null ? 0 : points.indexOf(since)
@@ -48,12 +52,13 @@ async function convergesFromEverywhere(scenario: CrashScenario, since: string | 
     assert.deepEqual(killed.end, end, `after a death at point ${at}, ${killed.diedAt}`)
   })
   assert.deepEqual(died.slice(first), points.slice(first), 'it died at every point there is')
+  t.diagnostic(`${points.length - first} kills, one at each step boundary and each effect`)
   return points
 }
 
 describe('8. crash anywhere, converge', { concurrency: 1 }, () => {
-  test('a full delivery killed at every step boundary and every effect ends as if it had not been', async () => {
-    const points = await convergesFromEverywhere(success)
+  test('a full delivery killed at every step boundary and every effect ends as if it had not been', async (t) => {
+    const points = await convergesFromEverywhere(t, success)
     for (const expected of [
       'built',
       'recorded',
@@ -65,15 +70,15 @@ describe('8. crash anywhere, converge', { concurrency: 1 }, () => {
     assert.ok(points.some((point) => point.startsWith('effect roll carts 2/2')))
   })
 
-  test('a failing delivery killed at every point of its rollback and yank ends as if it had not been', async () => {
+  test('a failing delivery killed at every point of its rollback and yank ends as if it had not been', async (t) => {
     // How a release is made was looked at above.
-    const points = await convergesFromEverywhere(failure, 'started stage')
+    const points = await convergesFromEverywhere(t, failure, 'started stage')
     for (const expected of ['failed stage', 'react rollback stage', 'back stage', 'react yank stage'])
       assert.ok(points.includes(expected), `${expected} is among the points`)
   })
 
-  test('a rollback by hand killed at every point is gone on with as a way back', async () => {
-    const points = await convergesFromEverywhere(wayBack)
+  test('a rollback by hand killed at every point is gone on with as a way back', async (t) => {
+    const points = await convergesFromEverywhere(t, wayBack)
     assert.ok(points.includes('back stage'))
     assert.ok(!points.some((point) => point.includes('hook:before')))
   })

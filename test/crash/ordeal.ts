@@ -35,7 +35,7 @@ export type Kill = {
 export type OrdealReport = { kills: Kill[]; rounds: number; runsToConverge: number; unknownHooks: number }
 
 /** In one round; then it is let go on, or nothing would ever come to its end. */
-const maxKillsARound = 7
+const maxKillsARound = 9
 const maxRunsToConverge = 8
 
 export async function goThroughOrdeal(options: OrdealOptions): Promise<OrdealReport> {
@@ -82,7 +82,9 @@ async function goThroughRound({ round, peaceful, killed, chance, report, wanted 
   const why = () =>
     `${round.name}: trunkline ${words.join(' ')}\n${died.map((kill) => `died ${kill.diedAt}`).join('\n')}`
   while (died.length < wanted) {
-    const death = chooseDeath(chance, counts)
+    // What goes on with something has less to do than who began it.
+    const share = died.length === 0 ? 1 : 0.4
+    const death = chooseDeath(chance, { moment: counts.moment * share, call: counts.call * share })
     const by = chance.oneOf(['ada', 'ben'] as const)
     const wordsNow = died.length > 0 && chance.fraction() < 0.2 ? ['advance'] : words
     const ended = await killed.start(wordsNow, { by, death }).ended
@@ -107,7 +109,7 @@ function chooseDeath(chance: Chance, counts: Record<Death['unit'], number>): Dea
   const unit = chance.oneOf(['moment', 'call'] as const)
   return {
     unit,
-    number: chance.between(1, counts[unit]),
+    number: chance.between(1, Math.ceil(counts[unit])),
     delayMs: chance.oneOf([0, 0, 1, chance.between(2, 15), chance.between(15, 60)]),
     victim: chance.oneOf(['process', 'tree'] as const),
   }

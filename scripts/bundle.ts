@@ -17,6 +17,7 @@ const build = await rolldown({
   input: {
     trunkline: 'scripts/bundle/trunkline.ts',
     agent: 'scripts/bundle/agent.ts',
+    bridge: 'scripts/bundle/bridge.ts',
     router: 'scripts/bundle/router.ts',
     holder: 'scripts/bundle/holder.ts',
   },

@@ -1,6 +1,7 @@
 /** The words of Trunkline as types (see docs/glossary.md). This folder imports nothing and does no I/O. */
 export * from './environment.ts'
 export * from './error.ts'
+export * from './host-address.ts'
 export * from './identity.ts'
 export * from './outcome.ts'
 export * from './path-bytes.ts'

@@ -175,7 +175,7 @@ export type Reaction = 'rollback' | 'yank' | 'notify'
 export type TargetConfig = { kind: 'fleet'; fleet: FleetConfig }
 
 export type FleetConfig = {
-  /** `local`; hosts over SSH come later. */
+  /** Each is what `parseHostAddress` takes. */
   hosts: string[]
   replicas: number
   /** Fixed public ports by service; others get a stable one assigned. */

@@ -1,4 +1,5 @@
 /** This program on this machine: its version, where its files are, and how its own processes are started. */
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import manifest from '../../package.json' with { type: 'json' }
 
@@ -13,15 +14,24 @@ export const programFolder: string = fileURLToPath(new URL(runsFromSources ? '..
 /** What is started as a process of its own: its source, and its name in `dist/`. */
 const entries = {
   agent: { source: 'src/targets/fleet/agent/start.ts', bundled: 'dist/agent.js' },
+  /** What a controller starts on a host over SSH. */
+  bridge: { source: 'src/targets/fleet/agent/bridge.ts', bundled: 'dist/bridge.js' },
   router: { source: 'src/targets/fleet/router/main.ts', bundled: 'dist/router.js' },
   holder: { source: 'src/targets/fleet/router/holder-main.ts', bundled: 'dist/holder.js' },
 } as const
 
 export type ProgramEntry = keyof typeof entries
 
+/** What Node is told before the file. */
+export const programFlags: readonly string[] = ['--disable-warning=ExperimentalWarning']
+
+/** Where the file of one of our processes is in `programFolder`. */
+export const programPath = (entry: ProgramEntry): string => entries[entry][runsFromSources ? 'source' : 'bundled']
+
+/** The files of all of our processes. */
+export const programPaths = (): string[] => (Object.keys(entries) as ProgramEntry[]).map(programPath)
+
 /** Program and arguments that start one of our processes with the Node that runs this one. */
 export function programCommand(entry: ProgramEntry, ...parameters: readonly string[]): [string, ...string[]] {
-  const { source, bundled } = entries[entry]
-  const file = fileURLToPath(new URL(runsFromSources ? `../../${source}` : `../${bundled}`, import.meta.url))
-  return [process.execPath, '--disable-warning=ExperimentalWarning', file, ...parameters]
+  return [process.execPath, ...programFlags, join(programFolder, programPath(entry)), ...parameters]
 }

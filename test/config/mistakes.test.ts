@@ -318,10 +318,56 @@ describe('words of a later version', () => {
         '5:12 NOT_AVAILABLE artifact store `s3` is not available in this version of Trunkline (available: oci-layout, oci)',
       ],
     },
+  ])
+})
+
+describe('hosts of a fleet', () => {
+  const host = (text: string) => stage(`    target: { fleet: { hosts: [${JSON.stringify(text)}] } }\n`)
+  const at = '7:32 INVALID_HOST the host'
+  table([
     {
-      mistake: 'a host',
-      text: stage('    target: { fleet: { hosts: [web1] } }\n'),
-      problems: ['7:32 NOT_AVAILABLE host `web1` is not available in this version of Trunkline (available: local)'],
+      mistake: 'what ssh would take for an option',
+      text: host('-oProxyCommand=evil'),
+      problems: [`${at} "-oProxyCommand=evil" looks like an option of \`ssh\``],
+    },
+    {
+      mistake: 'an option behind a user',
+      text: host('deploy@-oProxyCommand=evil'),
+      problems: [`${at} "deploy@-oProxyCommand=evil" looks like an option of \`ssh\``],
+    },
+    {
+      mistake: 'a host that is an option in a URL',
+      text: host('ssh://-oProxyCommand=evil'),
+      problems: [`${at} "ssh://-oProxyCommand=evil" names no host → write it as \`ssh://user@host:port\``],
+    },
+    {
+      mistake: 'a port without ssh://',
+      text: host('web1:2222'),
+      problems: [
+        `${at} "web1:2222" has a \`:\` in it → a port is written as \`ssh://host:port\`, an IPv6 address as \`ssh://[::1]\``,
+      ],
+    },
+    {
+      mistake: 'a port that is none',
+      text: host('ssh://web1:70000'),
+      problems: [`${at} "ssh://web1:70000" has no port from 1 to 65535 after the \`:\``],
+    },
+    {
+      mistake: 'a password',
+      text: host('ssh://deploy:secret@web1'),
+      problems: [`${at} "ssh://deploy:secret@web1" has a password in it: log in with a key`],
+    },
+    {
+      mistake: 'shell characters',
+      text: host('web1;reboot'),
+      problems: [
+        `${at} "web1;reboot" is no host → use \`local\`, \`ssh://user@host:port\`, or a name from ~/.ssh/config`,
+      ],
+    },
+    {
+      mistake: 'a host twice',
+      text: stage('    target: { fleet: { hosts: [web1, web1] } }\n'),
+      problems: ['7:38 DUPLICATE_ENTRY `web1` stands twice'],
     },
   ])
 })

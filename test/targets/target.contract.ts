@@ -19,8 +19,9 @@ export type TargetUnderTest = {
 
 const neverAborted = new AbortController().signal
 
-export function targetContract(name: string, open: () => Promise<TargetUnderTest>): void {
-  describe(`the target contract: ${name}`, () => {
+/** `skip`: why this machine cannot run it. */
+export function targetContract(name: string, open: () => Promise<TargetUnderTest>, skip: string | false = false): void {
+  describe(`the target contract: ${name}`, { skip }, () => {
     let under: TargetUnderTest
     const observe = async (service: string) => {
       const observation = await under.target.observe([service], neverAborted)

@@ -46,16 +46,15 @@ export function localAgentLink(options: LocalAgentOptions): AgentLink {
 }
 
 /** Connects and works, again and again where the agent is lost on the way, up to a bound. */
-export async function workThroughLosses<T>(
-  connectAgent: () => Promise<AgentClient>,
-  work: (agent: AgentClient) => Promise<T>,
+export async function workThroughLosses<Agent, T>(
+  connectAgent: () => Promise<Agent>,
+  work: (agent: Agent) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   for (let losses = 0; ; losses++) {
     if (signal.aborted) throw cancelledError()
-    const agent = await connectAgent()
     try {
-      return await work(agent)
+      return await work(await connectAgent())
     } catch (error) {
       if (!isLoss(error) || losses >= maxLosses) throw error
     }

@@ -8,6 +8,8 @@ export type FleetHost = {
   /** `web1: ` in front of what the host says; empty where it is the only one. */
   prefix: string
   link: AgentLink
+  /** The name under which others reach what listens on all of its addresses. */
+  publicName(signal: AbortSignal): Promise<string>
 }
 
 /** More hosts than this at a time only share one network. */

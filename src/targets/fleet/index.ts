@@ -69,11 +69,12 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
 
   const observeHost = async (host: FleetHost, services: readonly ServiceName[], signal: AbortSignal) => {
     const answer = await host.link.askAgent((agent) => agent.call('observe', { scope }, signal), signal)
+    const hostName = answer === null ? undefined : await host.publicName(signal)
     const known = new Map((answer?.services ?? []).map((status) => [status.service, status]))
     return new Map(
       services.map((service) => {
         const status = known.get(service)
-        return [service, status ? observedService(status, config.replicas) : unknownService]
+        return [service, status ? observedService(status, config.replicas, hostName) : unknownService]
       }),
     )
   }

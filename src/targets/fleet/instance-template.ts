@@ -8,9 +8,9 @@ import type { Address, Template } from './agent/protocol.ts'
 export const referencedServices = (desired: DesiredService): ServiceName[] =>
   Object.values(desired.env).flatMap((variable) => (variable.kind === 'service' ? [variable.service] : []))
 
-/** How to get to an address from this host: what listens everywhere is reached on the loopback. */
-export function urlOf({ host, port }: Address): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+/** How to get to an address: what listens everywhere is reached by the host's name, from itself on the loopback. */
+export function urlOf({ host, port }: Address, hostName = '127.0.0.1'): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? hostName : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 

@@ -16,6 +16,8 @@ export type LocalAgentOptions = {
   /** Program and arguments that run `runAgent` for this fleet folder; default: this Node with `agent/start.ts`. */
   command?: readonly [string, ...string[]]
   version?: string
+  /** An agent of the same version from another folder is replaced, too: an upgrade asked for by name. */
+  program?: string
 }
 
 const startTimeoutMs = 20_000
@@ -35,7 +37,7 @@ export async function ensureLocalAgent(options: LocalAgentOptions, signal: Abort
   for (;;) {
     const found = await describe(client, signal)
     if (found !== null) {
-      if (!shouldReplace(found, version)) return client
+      if (!shouldReplace(found, version, options.program)) return client
       await client.call('shutdown', { services: 'keep' }, signal)
     } else if (clock.monotonicMs() - startedMs > restartAfterMs) {
       startDetached(options)
@@ -60,13 +62,14 @@ async function describe(client: AgentClient, signal: AbortSignal): Promise<Agent
   }
 }
 
-function shouldReplace(found: AgentDescription, version: string): boolean {
+function shouldReplace(found: AgentDescription, version: string, program: string | undefined): boolean {
   if (found.protocol > agentProtocol) {
     throw erroredError('AGENT_NEWER', `the fleet agent on this host is of a newer Trunkline (${found.version})`, {
       hint: 'Use that version, or a newer one.',
     })
   }
-  return found.protocol < agentProtocol || isOlder(found.version, version)
+  if (found.protocol < agentProtocol || isOlder(found.version, version)) return true
+  return program !== undefined && found.program !== program && !isOlder(version, found.version)
 }
 
 /** In a session of its own, with nothing of this process's environment but the allow-listed part. */

@@ -16,7 +16,7 @@ export const unknownService: ObservedService = {
  * A generation counts as running when its rollout came to its end and nothing else is left: all requests go to it. What
  * a dead controller had only begun to start is something else, too, which nobody but the next rollout would end.
  */
-export function observedService(status: ServiceStatus, replicas: number): ObservedService {
+export function observedService(status: ServiceStatus, replicas: number, hostName?: string): ObservedService {
   const taking = status.instances.filter(takesRequests)
   const { stable } = status
   const isSettled =
@@ -34,7 +34,7 @@ export function observedService(status: ServiceStatus, replicas: number): Observ
       ready: taking.filter((instance) => instance.phase === 'healthy').length,
       desired: stable === null && taking.length === 0 ? 0 : replicas,
     },
-    url: status.address ? urlOf(status.address) : null,
+    url: status.address ? urlOf(status.address, hostName) : null,
     ...detailOf(status),
   }
 }

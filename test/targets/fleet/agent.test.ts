@@ -271,13 +271,6 @@ describe('the fleet agent', () => {
     }
   })
 
-  test('hosts over SSH are said to be not available yet', () => {
-    assert.throws(
-      () => fleet.anotherTarget({ config: { hosts: ['deploy@web-1'], replicas: 1, ports: {}, listen: '127.0.0.1' } }),
-      (error: unknown) => error instanceof TrunklineError && error.code === 'NOT_AVAILABLE',
-    )
-  })
-
   test('a fixed port is used', async () => {
     const port = await choosePort(new Set(), systemRandom)
     const fixed = fleet.anotherTarget({

@@ -1,13 +1,16 @@
 /** The fleet: `trunkline agent` on hosts. */
 import { isIP } from 'node:net'
-import type { TargetConfig } from '../../../model/index.ts'
+import { parseHostAddress, type TargetConfig } from '../../../model/index.ts'
 import { show } from '../../mistake.ts'
 import { nameSchema } from '../name.ts'
-import { distinct, listOf, mappingOf, mustBe, notAvailable, object, textWith, wholeNumber } from '../shapes.ts'
+import { distinct, listOf, mappingOf, mustBe, object, textWith, wholeNumber } from '../shapes.ts'
 
-const later = { noun: 'host', words: [], available: ['local'] }
-
-const hostSchema = textWith('a host', (host) => (host === 'local' ? null : notAvailable(host, later)))
+const hostSchema = textWith('a host', (host) => {
+  const address = parseHostAddress(host)
+  if (!('problem' in address)) return null
+  const { problem, hint } = address
+  return { code: 'INVALID_HOST', message: `the host ${show(host)} ${problem}`, ...(hint ? { hint } : {}) }
+})
 
 const addressSchema = textWith('an IP address', (address) =>
   isIP(address) === 0
@@ -24,8 +27,10 @@ export const fleetSchema = object(
       .min(1, { error: mustBe('a list of at least one host') })
       .superRefine(distinct)
       .prefault(['local'])
-      .describe('Where instances run. This version knows `local`: the machine Trunkline runs on.'),
-    replicas: wholeNumber(1, 1000).prefault(1).describe('Instances of each service.'),
+      .describe(
+        'Where instances run: `local` (the machine Trunkline runs on), `ssh://user@host:port`, or a name from `~/.ssh/config`.',
+      ),
+    replicas: wholeNumber(1, 1000).prefault(1).describe('Instances of each service, on each host.'),
     ports: mappingOf(nameSchema, wholeNumber(1, 65_535), 'a mapping of services to ports')
       .prefault({})
       .describe('Fixed public ports by service. Others get one that stays the same.'),

@@ -1,6 +1,7 @@
 /** What the agent does for each operation of its protocol. */
 import { type Digest, erroredError } from '../../../model/index.ts'
 import type { Manifest } from '../../../ports/index.ts'
+import { programFolder } from '../../../program/index.ts'
 import type { ArtifactCache } from './artifact-cache.ts'
 import type { Changes } from './changes.ts'
 import type { Fence } from './fence.ts'
@@ -180,4 +181,5 @@ export const describeAgent = (host: Host, version: string): AgentDescription => 
   version,
   pid: process.pid,
   fleetId: host.paths.fleetId,
+  program: programFolder,
 })

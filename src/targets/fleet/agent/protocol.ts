@@ -163,7 +163,14 @@ export type OperationOutput = {
   logs: { lines: LogLine[]; cursor: Record<string, number> }
 }
 
-export type AgentDescription = { protocol: number; version: string; pid: number; fleetId: string }
+export type AgentDescription = {
+  protocol: number
+  version: string
+  pid: number
+  fleetId: string
+  /** The folder of the program it runs; older agents do not say. */
+  program?: string
+}
 
 export type Address = { host: string; port: number }
 

@@ -1,0 +1,120 @@
+/**
+ * The far end of a channel over SSH: started by a controller on a host, it carries many requests over standard input and
+ * output to the agent's socket, and starts the agent, or replaces an older one, when it is asked to. It ends with its
+ * input; agent and services go on.
+ *
+ * The channel is HTTP/2: streams with flow control of their own. `/agent` is one connection to the agent's socket,
+ * whatever is said on it; `/ensure`, `/replace` and `/ask` make sure that an agent runs.
+ */
+import { existsSync, statfsSync } from 'node:fs'
+import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import { connect } from 'node:net'
+import { Duplex } from 'node:stream'
+import { systemClock } from '../../../clock/index.ts'
+import { homeAt } from '../../../home/index.ts'
+import { TrunklineError } from '../../../model/index.ts'
+import { programFolder, programVersion } from '../../../program/index.ts'
+import { ensureLocalAgent } from '../local-agent.ts'
+import {
+  type BridgeAnswer,
+  type BridgeGreeting,
+  bridgeMark,
+  bridgeProtocol,
+  channelSettings,
+} from './bridge-protocol.ts'
+import { type FleetPaths, fleetPathsAt } from './fleet-paths.ts'
+import type { AgentDescription } from './protocol.ts'
+
+/** A controller that does not answer for this long is gone, whatever the connection says. */
+const pingEveryMs = 15_000
+const maxSilenceMs = 60_000
+
+const ensureTimeoutMs = 60_000
+/** HTTP/2's CANCEL. */
+const cancelCode = 8
+
+const paths = fleetPathsAt(homeAt(process.env).fleet)
+
+function greet(): void {
+  const { bavail, bsize } = statfsSync(existsSync(paths.root) ? paths.root : '/')
+  const greeting: BridgeGreeting = {
+    protocol: bridgeProtocol,
+    version: programVersion,
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    nowMs: Date.now(),
+    freeBytes: bavail * bsize,
+  }
+  process.stdout.write(`${bridgeMark}${JSON.stringify(greeting)}\n`)
+}
+
+type Wish = 'ensure' | 'replace' | 'ask'
+
+async function answerWish(stream: ServerHttp2Stream, wish: Wish): Promise<void> {
+  let answer: BridgeAnswer
+  try {
+    answer = { ok: wish === 'ask' && !existsSync(paths.services) ? null : await ensureAgent(wish === 'replace') }
+  } catch (error) {
+    answer = { error: describeFault(error) }
+  }
+  stream.respond({ ':status': 200 })
+  stream.end(JSON.stringify(answer))
+}
+
+async function ensureAgent(replaceSameVersion: boolean): Promise<AgentDescription> {
+  const client = await ensureLocalAgent(
+    { paths, clock: systemClock, ...(replaceSameVersion ? { program: programFolder } : {}) },
+    AbortSignal.timeout(ensureTimeoutMs),
+  )
+  return client.call('describe', {}, AbortSignal.timeout(ensureTimeoutMs))
+}
+
+function describeFault(error: unknown): Extract<BridgeAnswer, { error: object }>['error'] {
+  if (!(error instanceof TrunklineError)) {
+    return { kind: 'errored', code: 'BRIDGE_FAULT', message: error instanceof Error ? error.message : String(error) }
+  }
+  const { kind, code, message, hint } = error
+  return { kind, code, message, ...(hint === undefined ? {} : { hint }) }
+}
+
+/** A stream that is cut is how the controller learns of an agent that is not there, or is lost. */
+function carryToAgent(stream: ServerHttp2Stream, { socket }: FleetPaths): void {
+  const agent = connect(socket)
+  agent.once('connect', () => {
+    stream.respond({ ':status': 200 })
+    stream.pipe(agent)
+    agent.pipe(stream)
+  })
+  agent.on('error', () => stream.close(cancelCode))
+  agent.once('close', () => {
+    if (!agent.readableEnded) stream.close(cancelCode)
+  })
+  stream.once('close', () => agent.destroy())
+}
+
+const isWish = (word: string): word is Wish => ['ensure', 'replace', 'ask'].includes(word)
+
+function watch(session: ServerHttp2Session): void {
+  let answeredAtMs = performance.now()
+  setInterval(() => {
+    if (performance.now() - answeredAtMs > maxSilenceMs) process.exit(0)
+    session.ping((fault) => {
+      if (fault === null) answeredAtMs = performance.now()
+    })
+  }, pingEveryMs).unref()
+}
+
+greet()
+const session = performServerHandshake(Duplex.from({ readable: process.stdin, writable: process.stdout }), {
+  settings: channelSettings,
+})
+session.on('stream', (stream, headers) => {
+  stream.on('error', () => {})
+  const wish = String(headers[':path']).slice(1)
+  if (headers[':path'] === '/agent') carryToAgent(stream, paths)
+  else if (isWish(wish)) void answerWish(stream, wish)
+  else stream.close(cancelCode)
+})
+session.on('error', () => {})
+session.once('close', () => process.exit(0))
+watch(session)

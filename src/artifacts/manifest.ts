@@ -51,7 +51,7 @@ export function referrerManifest(
   return { manifest, layer }
 }
 
-function encodeManifest(manifest: Manifest): EncodedManifest {
+export function encodeManifest(manifest: Manifest): EncodedManifest {
   const bytes = Buffer.from(canonicalJson(manifest))
   const digest = digestOfBytes(bytes)
   const { artifactType, annotations } = manifest

@@ -2,6 +2,7 @@
 export const mediaTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   index: 'application/vnd.oci.image.index.v1+json',
+  imageConfig: 'application/vnd.oci.image.config.v1+json',
   emptyConfig: 'application/vnd.oci.empty.v1+json',
   tarLayer: 'application/vnd.oci.image.layer.v1.tar',
   zipLayer: 'application/zip',

@@ -150,7 +150,7 @@ export function createBuilder(options: BuilderOptions): Builder {
       if (!ran.ok) return { kind: 'failed', verdict: ran }
     }
     const { work } = place
-    const packed = await pack(recipe, place)
+    const packed = await pack(recipe, place, environment)
     if (packed.kind === 'failed') return packed
     await work.removeTree()
     packedIn.set(packed.artifact, work)
@@ -199,8 +199,13 @@ export function createBuilder(options: BuilderOptions): Builder {
 type Packed = { kind: 'packed'; artifact: PackedArtifact } | { kind: 'failed'; verdict: FailedVerdict }
 
 /** A recipe that does not fit what the build left (nothing matches, a link leads outside) is a verdict on the commit. */
-async function pack(recipe: PackedRecipe, { work, output, signal }: Workplace): Promise<Packed> {
-  const place = { directory: work.tree, scratchDirectory: work.scratch, signal }
+async function pack(
+  recipe: PackedRecipe,
+  { work, output, signal }: Workplace,
+  environment: NodeJS.ProcessEnv,
+): Promise<Packed> {
+  const platform = builderPlatform()
+  const place = { directory: work.tree, scratchDirectory: work.scratch, platform, environment, signal }
   try {
     return { kind: 'packed', artifact: await packArtifact(recipe, place) }
   } catch (cause) {

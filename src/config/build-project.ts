@@ -62,8 +62,7 @@ function buildService(name: string, service: ServiceDocument): Service {
 /** Commands run at the repository's root, and what they build for a service is below its folder. */
 function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactRecipe {
   if (artifact.kind === 'of') return artifact
-  const { kind, from, include, exclude } = artifact
-  return { kind, from: from ?? folder, include, exclude }
+  return { ...artifact, from: artifact.from ?? folder }
 }
 
 function buildEnvironment(name: string, document: EnvironmentDocument): Environment {

@@ -65,8 +65,27 @@ export type ArtifactRecipe =
   | { kind: 'bundle'; from: string; include: string[]; exclude: string[] }
   /** The same files as a zip. */
   | { kind: 'zip'; from: string; include: string[]; exclude: string[] }
+  | ImageRecipe
   /** This service runs another service's artifact. */
   | { kind: 'of'; service: ServiceName }
+
+/** The same files as one layer on a base image. */
+export type ImageRecipe = {
+  kind: 'image'
+  from: string
+  include: string[]
+  exclude: string[]
+  /** `registry.example/node:24@sha256:…`; null: from scratch. */
+  base: string | null
+  /** Folder of the image that the files are put in. */
+  to: string
+  entrypoint: string[]
+  command: string[]
+  workdir: string | null
+  user: string | null
+  env: Record<string, string>
+  labels: Record<string, string>
+}
 
 export type Service = {
   name: ServiceName

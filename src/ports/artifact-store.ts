@@ -20,7 +20,13 @@ export type Manifest = {
   annotations?: Record<string, string>
 }
 
-export type PackedBlob = Descriptor & { content: { kind: 'file'; path: string } | { kind: 'bytes'; bytes: Uint8Array } }
+export type PackedBlob = Descriptor & {
+  content:
+    | { kind: 'file'; path: string }
+    | { kind: 'bytes'; bytes: Uint8Array }
+    /** From elsewhere (a base image's layer), verified on the way; opened only where the blob is missing. */
+    | { kind: 'stream'; open(signal: AbortSignal): Promise<Readable> }
+}
 
 /** An artifact before it is stored: its digest is known, nothing in it varies by time or machine. */
 export type PackedArtifact = {

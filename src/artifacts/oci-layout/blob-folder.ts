@@ -71,7 +71,7 @@ async function isSound(path: string, digest: Digest, signal: AbortSignal): Promi
 
 async function copyVerified(blob: PackedBlob, file: FileHandle, signal: AbortSignal): Promise<void> {
   const hash = createHash('sha256')
-  for await (const chunk of contentOf(blob, signal)) {
+  for await (const chunk of await contentOf(blob, signal)) {
     hash.update(chunk)
     await file.writeFile(chunk)
   }
@@ -84,8 +84,13 @@ async function copyVerified(blob: PackedBlob, file: FileHandle, signal: AbortSig
 }
 
 /** The bytes of a packed blob, chunk by chunk. */
-function contentOf({ content }: PackedBlob, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  return content.kind === 'file'
-    ? createReadStream(content.path, { signal, highWaterMark: 1024 * 1024 })
-    : Readable.from([content.bytes])
+async function contentOf({ content }: PackedBlob, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  switch (content.kind) {
+    case 'file':
+      return createReadStream(content.path, { signal, highWaterMark: 1024 * 1024 })
+    case 'bytes':
+      return Readable.from([content.bytes])
+    case 'stream':
+      return await content.open(signal)
+  }
 }

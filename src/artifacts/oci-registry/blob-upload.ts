@@ -93,7 +93,7 @@ async function startUpload(
 }
 
 async function uploadWhole(client: RegistryClient, blob: PackedBlob, session: Session, signal: AbortSignal) {
-  await finishUpload(client, blob, { location: session.location, body: partOf(blob, 0, blob.size) }, signal)
+  await finishUpload(client, blob, { location: session.location, body: partOf(blob, 0, blob.size, signal) }, signal)
 }
 
 async function uploadChunks(client: RegistryClient, blob: PackedBlob, session: Session, signal: AbortSignal) {
@@ -126,7 +126,7 @@ function uploadChunk(client: RegistryClient, blob: PackedBlob, { location, offse
       method: 'PATCH',
       path: location,
       headers: { 'content-type': 'application/octet-stream', 'content-range': `${offset}-${end - 1}` },
-      body: partOf(blob, offset, end),
+      body: partOf(blob, offset, end, signal),
       right: 'push',
       accept: [201, 202, 204],
       action: `take a chunk of ${short(blob.digest)}`,
@@ -165,20 +165,29 @@ async function finishUpload(client: RegistryClient, blob: PackedBlob, { location
 }
 
 /** Bytes `offset` to `end` (exclusive) of a blob. */
-function partOf({ content }: PackedBlob, offset: number, end: number): RequestBody {
-  return {
-    size: end - offset,
-    open: () =>
-      content.kind === 'bytes'
-        ? once(content.bytes.subarray(offset, end))
-        : end === offset
-          ? none()
-          : createReadStream(content.path, { start: offset, end: end - 1, highWaterMark: 256 * 1024 }),
+function partOf(blob: PackedBlob, offset: number, end: number, signal: AbortSignal): RequestBody {
+  return { size: end - offset, open: () => bytesOf(blob, offset, end, signal) }
+}
+
+async function* bytesOf(
+  { content }: PackedBlob,
+  offset: number,
+  end: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (end === offset) return
+  if (content.kind === 'bytes') yield content.bytes.subarray(offset, end)
+  else if (content.kind === 'file') {
+    yield* createReadStream(content.path, { start: offset, end: end - 1, highWaterMark: 256 * 1024 })
+  } else {
+    // It can only be read from its beginning; an upload that is taken up again in the middle is the rare case.
+    let position = 0
+    for await (const chunk of await content.open(signal)) {
+      const from = Math.max(0, offset - position)
+      const to = Math.min(chunk.length, end - position)
+      position += chunk.length
+      if (from < to) yield chunk.subarray(from, to)
+      if (position >= end) return
+    }
   }
 }
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
-}
-
-async function* none(): AsyncGenerator<Uint8Array> {}

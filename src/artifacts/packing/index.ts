@@ -3,3 +3,4 @@
  * executable bits. The same files give the same digest on any machine, at any time.
  */
 export { type PackRequest, packBundle, packerVersion, packZip } from './pack.ts'
+export { type ImageRequest, packImage } from './pack-image.ts'

@@ -39,7 +39,7 @@ export async function packBundle(request: PackRequest): Promise<PackedArtifact> 
     artifactType: artifactTypes.bundle,
     layerType: mediaTypes.tarLayer,
     async write(archive, files) {
-      for (const file of files) await writeTarEntry(archive, directory, file, signal)
+      for (const file of files) await writeTarEntry(archive, directory, file, { signal })
       await endTar(archive)
     },
   })
@@ -88,7 +88,7 @@ function packedArtifact(artifactType: string, layer: Descriptor, path: string): 
   }
 }
 
-function checkTotalSize(files: readonly SelectedFile[]): void {
+export function checkTotalSize(files: readonly SelectedFile[]): void {
   const totalBytes = files.reduce((sum, file) => sum + (file.kind === 'file' ? file.size : 0), 0)
   if (totalBytes <= limits.totalBytes) return
   throw failedError('ARTIFACT_TOO_LARGE', `the files that match hold ${totalBytes} bytes`, {

@@ -19,9 +19,9 @@ export async function writeTarEntry(
   archive: ScratchFile,
   directory: string,
   entry: SelectedFile,
-  signal?: AbortSignal,
+  { as = entry.path, signal }: { /** Its path in the archive. */ as?: string; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  await archive.write(tarHeader(entry))
+  await archive.write(tarHeader({ ...entry, path: as }))
   if (entry.kind !== 'file') return
   for await (const chunk of readSelected(directory, entry, signal)) await archive.write(chunk)
   await archive.write(zeroBlock.subarray(0, padding(entry.size)))

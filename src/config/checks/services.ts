@@ -83,7 +83,16 @@ const notFound = (path: string, at: Array<string | number>): ServiceMistake => (
   message: `\`${path}\` is not in the repository`,
 })
 
-function* artifactMistakes({ artifact, build }: ServiceDocument): Iterable<ServiceMistake> {
+function* artifactMistakes({ artifact, build, run }: ServiceDocument): Iterable<ServiceMistake> {
+  if (artifact?.kind === 'image' && run !== undefined) {
+    yield {
+      at: [],
+      key: 'run',
+      code: 'NOT_AVAILABLE',
+      message: '`run` needs a bundle or a zip: no target of this version of Trunkline runs images',
+      hint: 'leave `run` out: the image is built, stored and tagged',
+    }
+  }
   if (artifact?.kind !== 'of' || build === undefined) return
   yield {
     at: [],

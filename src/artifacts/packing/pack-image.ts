@@ -1,0 +1,73 @@
+/**
+ * Packs an image without any daemon: one uncompressed layer with the build's files on a base whose layers are named and
+ * not touched. The same files on the same base give the same digest anywhere.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { canonicalJson } from '../../hashing/index.ts'
+import type { ImageRecipe } from '../../model/index.ts'
+import type { PackedArtifact, PackedBlob } from '../../ports/index.ts'
+import { digestOfBytes } from '../digest.ts'
+import type { BaseImage } from '../image/base-image.ts'
+import { imageConfig, scratchConfig } from '../image/image-config.ts'
+import { encodeManifest } from '../manifest.ts'
+import { mediaTypes } from '../media-types.ts'
+import { checkTotalSize, type PackRequest } from './pack.ts'
+import { createScratchFile } from './scratch-file.ts'
+import { selectFiles } from './select-files.ts'
+import { endTar, writeTarEntry } from './tar.ts'
+
+export type ImageRequest = PackRequest & {
+  recipe: ImageRecipe
+  /** null: from scratch. */
+  base: BaseImage | null
+  /** `linux/x64` */
+  platform: string
+}
+
+export async function packImage(request: ImageRequest): Promise<PackedArtifact> {
+  const { recipe, base, platform } = request
+  const layer = await packLayer(request)
+  const parent = base?.config ?? scratchConfig(platform)
+  const configBytes = Buffer.from(canonicalJson(imageConfig(parent, recipe, layer.digest)))
+  const config: PackedBlob = {
+    mediaType: mediaTypes.imageConfig,
+    digest: digestOfBytes(configBytes),
+    size: configBytes.length,
+    content: { kind: 'bytes', bytes: configBytes },
+  }
+  const layers = [...(base?.layers ?? []), layer]
+  const manifest = encodeManifest({
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: descriptorOf(config),
+    layers: layers.map(descriptorOf),
+  })
+  return {
+    digest: manifest.digest,
+    manifest: manifest.bytes,
+    blobs: [config, ...layers],
+    sizeBytes: [config, ...layers].reduce((sum, { size }) => sum + size, 0),
+  }
+}
+
+const descriptorOf = ({ mediaType, digest, size }: PackedBlob) => ({ mediaType, digest, size })
+
+async function packLayer(request: ImageRequest): Promise<PackedBlob> {
+  const { directory, scratchDirectory, recipe, signal } = request
+  const files = await selectFiles(request)
+  checkTotalSize(files)
+  const archive = await createScratchFile(join(scratchDirectory, 'layer.tar'))
+  const folder = recipe.to.replace(/^\/+|\/+$/g, '')
+  const inImage = (path: string): string => (folder === '' ? path : `${folder}/${path}`)
+  try {
+    for (const file of files) await writeTarEntry(archive, directory, file, { as: inImage(file.path), signal })
+    await endTar(archive)
+    const digest = await archive.finish()
+    return { mediaType: mediaTypes.tarLayer, digest, size: archive.size, content: { kind: 'file', path: archive.path } }
+  } catch (error) {
+    await archive.abandon()
+    await rm(archive.path, { force: true })
+    throw error
+  }
+}

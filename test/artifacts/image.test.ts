@@ -1,0 +1,116 @@
+/** Images without a daemon: deterministic, on scratch or on a base in a real registry, in a layout or a registry. */
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { readBaseImage } from '../../src/artifacts/image/base-image.ts'
+import { parseBaseReference } from '../../src/artifacts/image/base-reference.ts'
+import { createLayoutStore } from '../../src/artifacts/oci-layout/index.ts'
+import { createRegistryStore } from '../../src/artifacts/oci-registry/index.ts'
+import { packImage } from '../../src/artifacts/packing/index.ts'
+import type { ImageRecipe } from '../../src/model/index.ts'
+import type { ArtifactStore, PackedArtifact } from '../../src/ports/index.ts'
+import { registryMissing, startRegistry } from '../parts/registry.ts'
+import { layDown, temporaryDirectory } from './build-directory.ts'
+
+const signal = new AbortController().signal
+const recipe: ImageRecipe = {
+  kind: 'image',
+  from: '',
+  include: ['**'],
+  exclude: [],
+  base: null,
+  to: '/app',
+  entrypoint: ['/usr/bin/node', 'main.js'],
+  command: [],
+  workdir: '/app',
+  user: '1000:1000',
+  env: { PORT: '8080' },
+  labels: {},
+}
+const files = { 'main.js': 'console.log("carts")\n', 'bin/serve': { executable: '#!/bin/sh\n' } }
+
+test('the same files give the same image, and its parts name each other rightly', async (t) => {
+  const root = await temporaryDirectory(t)
+  const pack = async (place: string) => {
+    const directory = await layDown(join(root, place), files)
+    const scratchDirectory = join(root, `${place}-scratch`)
+    return packImage({ directory, ...recipe, scratchDirectory, recipe, base: null, platform: 'linux/x64', signal })
+  }
+  const [one, two] = [await pack('one'), await pack('two')]
+  assert.equal(one.digest, two.digest)
+  const store = createLayoutStore(join(root, 'layout'))
+  await store.put(one, signal)
+  const { layers, config } = await contentOf(store, one)
+  assert.deepEqual(config, {
+    architecture: 'amd64',
+    config: { Entrypoint: ['/usr/bin/node', 'main.js'], Env: ['PORT=8080'], User: '1000:1000', WorkingDir: '/app' },
+    created: '1970-01-01T00:00:00Z',
+    history: [{ created: '1970-01-01T00:00:00Z', created_by: 'trunkline' }],
+    os: 'linux',
+    rootfs: { diff_ids: [layers[0]?.digest], type: 'layers' },
+  })
+  const tar = await buffer(await store.blob(layers[0] ?? assert.fail('a layer'), signal))
+  assert.match(tar.toString('latin1'), /^app\/bin\/serve\0/)
+})
+
+test('an image on a base in a registry brings the layers of the base along', { skip: registryMissing() }, async (t) => {
+  const registry = await startRegistry()
+  t.after(() => registry.stop())
+  const root = await temporaryDirectory(t)
+  const storeOf = (name: string) =>
+    createRegistryStore({ repository: `${registry.host}/${name}`, insecure: true, environment: {} })
+  const packOn = async (name: string, content: Parameters<typeof layDown>[1], on: string | null) => {
+    const directory = await layDown(join(root, name), content)
+    const scratchDirectory = join(root, `${name}-scratch`)
+    await mkdir(scratchDirectory, { recursive: true })
+    const reference = on === null ? null : parseBaseReference(on)
+    const base = reference && (await readBaseImage({ reference, platform: 'linux/x64', environment: {}, signal }))
+    return packImage({ directory, ...recipe, scratchDirectory, recipe, base, platform: 'linux/x64', signal })
+  }
+  const base = await packOn('base', { 'etc/os-release': 'ID=base\n' }, null)
+  await storeOf('bases/small').put(base, signal)
+  const image = await packOn('carts', files, `${registry.host}/bases/small:1@${base.digest}`)
+
+  const kinds: [string, ArtifactStore][] = [
+    ['registry', storeOf('shop')],
+    ['layout', createLayoutStore(join(root, 'layout'))],
+  ]
+  for (const [kind, store] of kinds) {
+    await store.put(image, signal)
+    const { layers, config } = await contentOf(store, image)
+    assert.equal(layers.length, 2, kind)
+    assert.deepEqual(
+      config.rootfs.diff_ids,
+      layers.map(({ digest }) => digest),
+    )
+    assert.deepEqual(config.config['Env'], ['PORT=8080'])
+    const below = await buffer(await store.blob(layers[0] ?? assert.fail('a layer'), signal))
+    assert.match(below.toString('latin1'), /^app\/etc\/os-release\0/)
+  }
+})
+
+test('a base is named by digest, and what has no host is on Docker Hub', () => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  const repositories = Object.entries({
+    [`node@${digest}`]: 'docker.io/node',
+    [`node:24-slim@${digest}`]: 'docker.io/node',
+    [`acme/base:1@${digest}`]: 'docker.io/acme/base',
+    [`ghcr.io/acme/base@${digest}`]: 'ghcr.io/acme/base',
+    [`localhost:5000/base:2@${digest}`]: 'localhost:5000/base',
+    [`localhost/base@${digest}`]: 'localhost/base',
+  })
+  for (const [text, repository] of repositories)
+    assert.deepEqual(parseBaseReference(text), { repository, digest }, text)
+  for (const text of ['node', 'node:24', `@${digest}`, 'node@sha256:12', ''])
+    assert.equal(parseBaseReference(text), null)
+})
+
+type Config = { rootfs: { diff_ids: string[] }; config: Record<string, unknown> }
+
+async function contentOf(store: ArtifactStore, { digest }: PackedArtifact) {
+  const { layers, config } = await store.manifest(digest, signal)
+  const bytes = await buffer(await store.blob(config, signal))
+  return { layers, config: JSON.parse(bytes.toString('utf8')) as Config }
+}

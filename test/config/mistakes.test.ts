@@ -143,7 +143,7 @@ describe('mistaken keys', () => {
     {
       mistake: 'a key that means nothing',
       text: `${web}    artifact: { xylophone: 1 }\n`,
-      problems: ['5:17 UNKNOWN_KEY unknown key `xylophone` → known here: `bundle`, `zip` and `of`'],
+      problems: ['5:17 UNKNOWN_KEY unknown key `xylophone` → known here: `bundle`, `zip`, `image` and `of`'],
     },
     {
       mistake: 'missing keys',
@@ -305,10 +305,11 @@ describe('words of a later version', () => {
       ],
     },
     {
-      mistake: 'an image',
-      text: `${web}    artifact: { image: { dockerfile: Dockerfile } }\n`,
+      mistake: 'an image from a Dockerfile',
+      text: `${web}    artifact: { image: { base: scratch, dockerfile: Dockerfile } }
+`,
       problems: [
-        '5:17 NOT_AVAILABLE artifact `image` is not available in this version of Trunkline (available: bundle, zip, of)',
+        '5:41 NOT_AVAILABLE image key `dockerfile` is not available in this version of Trunkline (available: base, entrypoint)',
       ],
     },
     {

@@ -53,7 +53,10 @@ const absoluteSchema = textWith('a path such as `/app`', (path) =>
     : { code: 'INVALID_PATH', message: '`{key}` must be a path in the image, such as `/app`' },
 )
 
-const imageSchema = object({
+/** What an image built by Docker or Buildah is described by. */
+const dockerWords = { noun: 'image key', words: ['dockerfile', 'target', 'args'], available: ['base', 'entrypoint'] }
+
+const imageShape = {
   ...filesShape,
   base: baseSchema.describe('The image that the files are put on, by digest; or `scratch`.'),
   to: absoluteSchema.prefault('/app').describe('The folder of the image that the files are put in.'),
@@ -69,7 +72,9 @@ const imageSchema = object({
     .prefault({})
     .describe("Variables, added to the base's."),
   labels: mappingOf(labelSchema, plainValueSchema, 'a mapping of labels to values').prefault({}).describe('Labels.'),
-})
+}
+
+const imageSchema = object(imageShape, { later: dockerWords, expected: 'a mapping with `base` and `entrypoint`' })
   .meta({ id: 'Image', title: 'Image', description: 'A container image, assembled without any daemon.' })
   .transform(
     ({ base, to, workdir, user, ...rest }): ArtifactDocument => ({

@@ -43,6 +43,9 @@ for helper in git git-remote-http git-remote-https git-http-fetch git-http-push 
   [ -e "$core/$helper" ] && program "$core/$helper"
 done
 ln -sf git-remote-http "$root$core/git-remote-https"
+for name in git-upload-pack git-receive-pack git-upload-archive; do ln -sf git "$root$core/$name"; done
+templates=$(dirname "$core")/../share/git-core/templates
+[ -d "$templates/info" ] && mkdir -p "$root/usr/share/git-core/templates" && cp -r "$templates/info" "$root/usr/share/git-core/templates/"
 # Who looks up names and users by them.
 for library in /lib/*-linux-gnu/libnss_files.so.2 /lib/*-linux-gnu/libnss_dns.so.2 /lib/*-linux-gnu/libresolv.so.2; do
   [ -e "$library" ] && program "$library"

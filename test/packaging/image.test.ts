@@ -44,7 +44,7 @@ test('a tag builds the image, which delivers a repository of its own', { skip },
   assert.equal((JSON.parse(delivered) as DeliveryResult).outcome, 'succeeded')
 
   const store = createLayoutStore(join(folder, 'home/artifacts/trunkline'))
-  const digest = await store.resolveTag('v0.0.1-image', signal)
+  const digest = await store.resolveTag('trunkline-v0.0.1-image', signal)
   assert.ok(digest !== null && isDigest(digest), 'the tag names the image')
   const root = await unpacked(digest)
   const inside = (script: string) =>
@@ -59,7 +59,7 @@ mkdir -p "$1/dev" "$1/proc"
 mount -t tmpfs none "$1/dev"
 for device in null zero random urandom; do : > "$1/dev/$device"; mount --bind "/dev/$device" "$1/dev/$device"; done
 mount -t proc none "$1/proc"
-exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root chroot "$1" /bin/sh -c "cd /work && $2"`
+exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root chroot "$1" /bin/sh -c "cd /work && $2"`
 
 const wholeDelivery = `
   git config --global user.name Ada && git config --global user.email ada@example.com &&

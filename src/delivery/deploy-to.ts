@@ -255,7 +255,8 @@ async function cannotAct(
   const waits = waitingFor(engine, request, null, problems, null)
   const isKnown = waiting !== null && isNamedSame(waiting.candidate, request.candidate)
   if (resumes !== null) await session.append(errored)
-  else if (!isKnown) await session.append(errored, ...(isWorld ? [{ kind: 'waiting', waiting: waits } as const] : []))
+  else if (!isKnown)
+    await session.append(errored, ...(isWorld ? [{ kind: 'waiting', waiting: waits, reasons: problems } as const] : []))
   if (!isKnown) notify(engine, request, 'errored', { reasons: problems })
   return resultOf(engine, request, isWorld ? 'errored' : 'refused', problems, null)
 }

@@ -239,8 +239,14 @@ function servicesByTarget(
   for (const [name, service] of Object.entries(release.services)) {
     if (service.run !== null) add(targetOf(policy, service), name)
   }
+  // What is in the release is looked at where it is to run: that is what decides about it.
+  const isElsewhere = (name: ServiceName, target: TargetName) =>
+    !release.services[name]?.run && Object.hasOwn(policy.targets, target)
   for (const [name, service] of Object.entries(state.running?.services ?? {})) {
-    if (Object.hasOwn(policy.targets, service.target)) add(service.target, name)
+    if (isElsewhere(name, service.target)) add(service.target, name)
+  }
+  for (const [name, targets] of Object.entries(state.placed ?? {})) {
+    for (const target of targets) if (isElsewhere(name, target)) add(target, name)
   }
   return new Map([...byTarget].map(([target, services]) => [target, [...services].sort()]))
 }

@@ -4,7 +4,7 @@
  */
 import { readRecords } from '../ledger/index.ts'
 import type { CheckRecord, Digest, Reason } from '../model/index.ts'
-import { reason } from '../model/index.ts'
+import { erroredError, reason } from '../model/index.ts'
 import type { ReleasePlan, ReleaseStep } from '../planning/index.ts'
 import { planRelease } from '../planning/index.ts'
 import type { Engine } from './engine.ts'
@@ -44,11 +44,15 @@ export async function planReleaseOf(engine: Engine, study: Study, options: Relea
   })
 }
 
+/** How often the bytes that builds were made from may turn out not to count. */
+const maxTurns = 5
+
 export async function makeRelease(
   engine: Engine,
   study: Study,
   plan: ReleasePlan,
   options: ReleaseOptions,
+  turn = 1,
 ): Promise<MadeRelease> {
   const red = plan.red[0]
   if (red !== undefined) return await recordFailure(engine, study, redOnRecord(red), [], [], options)
@@ -71,7 +75,12 @@ export async function makeRelease(
     return await recordFailure(engine, study, learned.red, [...learned.builds.values()], learned.checks, options)
   }
   await engine.world.boundary('built')
-  return await recordRelease(engine, study, learned, options)
+  const made = await recordRelease(engine, study, learned, options)
+  if (made.kind !== 'spoiled') return made
+  if (turn >= maxTurns) throw erroredError('RECORDS_BUSY', 'the build records kept changing; run it again')
+  const message = `${made.services.join(', ')}: built again, from the bytes that count`
+  engine.world.progress({ kind: 'note', message })
+  return await makeRelease(engine, study, await planReleaseOf(engine, study, options), options, turn + 1)
 }
 
 function redOnRecord(record: CheckRecord): { step: string; reasons: Reason[]; logTail: string[] } {

@@ -2,7 +2,7 @@
 import { writeRecords } from '../ledger/index.ts'
 import type { BuildRecord, CheckRecord, CommitRecord, Digest, Project, Reason, ServiceName } from '../model/index.ts'
 import { erroredError, short } from '../model/index.ts'
-import { composeRelease, ownerOf } from '../planning/index.ts'
+import { builtUpon, composeRelease, ownerOf } from '../planning/index.ts'
 import type { Engine } from './engine.ts'
 import { type MadeRelease, type ReleaseOptions, recordedRelease } from './recorded-release.ts'
 import type { Learned } from './release-steps.ts'
@@ -21,13 +21,16 @@ export async function keepWhatIsDone(engine: Engine, { builds, checks }: Learned
   ).catch(() => {})
 }
 
+/** Someone else's bytes count, and these builds had been made from bytes that do not: they have to be built again. */
+export type Spoiled = { kind: 'spoiled'; services: ServiceName[] }
+
 /** Where someone was first, their bytes are taken and the release is composed anew. */
 export async function recordRelease(
   engine: Engine,
   study: Study,
   learned: Learned,
   options: ReleaseOptions,
-): Promise<MadeRelease> {
+): Promise<MadeRelease | Spoiled> {
   for (let attempt = 0; attempt < 5; attempt++) {
     const release = options.checksOnly
       ? null
@@ -57,9 +60,11 @@ export async function recordRelease(
       const standing = isOurs ? null : await recordedRelease(engine, study.commit, false, options.signal)
       return standing ?? { kind: 'made', release, inputHashes: study.inputHashes }
     }
+    const beaten = new Set<ServiceName>()
     for (const [service, record] of learned.builds) {
       const winner = result.builds.get(record.inputHash)
       if (winner === undefined) continue
+      beaten.add(service)
       learned.builds.delete(service)
       learned.artifacts[service] = winner
       engine.world.progress({
@@ -67,6 +72,10 @@ export async function recordRelease(
         message: `${service}: another builder was first; its bytes ${short(winner)} count`,
       })
     }
+    const spoiled = [...builtUpon(study.project, beaten)].filter((service) => learned.builds.delete(service))
+    if (spoiled.length === 0) continue
+    await keepWhatIsDone(engine, learned)
+    return { kind: 'spoiled', services: spoiled }
   }
   throw erroredError('RECORDS_BUSY', 'the build records kept changing; run it again')
 }

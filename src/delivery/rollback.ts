@@ -11,7 +11,7 @@ import type {
   Running,
 } from '../model/index.ts'
 import { reason, short, usageError } from '../model/index.ts'
-import { irreversibleSince, rollbackCandidates, viewOf, yankGate } from '../planning/index.ts'
+import { irreversibleSince, placesOf, rollbackCandidates, viewOf, yankGate } from '../planning/index.ts'
 import { ends } from './delivery-result.ts'
 import { resultOf } from './deploy-request.ts'
 import type { DeliveryResult, Engine, EnvironmentResult } from './engine.ts'
@@ -105,6 +105,7 @@ async function rollBackUnderLease(
     candidate,
     plan: planned.plan.hash,
     services: planned.plan.services.filter((service) => service.action !== 'none').map((service) => service.name),
+    places: placesOf(planned.plan),
     reasons: [reason('rollback', `${world.actor.name} rolls ${policy.name} back to ${to.version}`)],
   })
   notify(engine, about, 'started')

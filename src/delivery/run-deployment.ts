@@ -2,7 +2,7 @@
 import type { NewEvent } from '../ledger/index.ts'
 import type { ActiveDeployment, DeploymentId, DeploymentPlan, Reaction, Verdict, Waiting } from '../model/index.ts'
 import { reason, TrunklineError } from '../model/index.ts'
-import { runningServices } from '../planning/index.ts'
+import { placesOf, runningServices } from '../planning/index.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
@@ -80,6 +80,7 @@ async function begin({ engine, session, request, plan, resumes, older, id }: Run
     candidate,
     plan: plan.hash,
     services: plan.services.filter((service) => service.action !== 'none').map((service) => service.name),
+    places: placesOf(plan),
     reasons: resumes === null ? [] : [reason('resumed', `${world.holder.label} goes on with what was begun`)],
   })
   notify(engine, request, 'started', { plan: plan.hash })

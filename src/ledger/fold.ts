@@ -4,11 +4,15 @@ import type {
   Attempt,
   EnvironmentName,
   EnvironmentState,
+  KnownHook,
   LedgerEvent,
   Reaction,
   ReleaseId,
   Running,
+  ServiceName,
+  TargetName,
 } from '../model/index.ts'
+import { hasBegun } from '../model/index.ts'
 
 /** Bounds of what the state carries along; older facts stand in the ledger's history. */
 const maxHistory = 20
@@ -43,9 +47,11 @@ export function applyEvent(before: EnvironmentState, event: LedgerEvent): Enviro
   const after = foldEvent(before, event)
   const ended = before.deployment
   // However a deployment ends or is replaced, what it did for good is remembered.
-  return ended !== null && after.deployment?.id !== ended.id
-    ? { ...after, irreversible: withIrreversible(before, ended, event) }
-    : after
+  if (ended === null || after.deployment?.id === ended.id) return after
+  const irreversible = withIrreversible(before, ended, event)
+  return after.deployment === null
+    ? { ...after, irreversible, unresolved: unresolvedHooks(ended) }
+    : { ...after, irreversible }
 }
 
 function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentState {
@@ -60,12 +66,14 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
         plan: event.plan,
         startedAt: resumed?.startedAt ?? event.at,
         services: event.services,
-        hooks: resumed?.hooks ?? unresolvedHooks(before.deployment),
+        hooks: resumed?.hooks ?? { ...before.unresolved, ...unresolvedHooks(before.deployment) },
         phase: 'running',
         errors: resumed?.errors ?? 0,
         reactions: [],
         failure: null,
       }
+      state.unresolved = {}
+      state.placed = withPlaces(before.placed ?? {}, event.places ?? {})
       if (isNamedSame(before.waiting?.candidate, event.candidate)) state.waiting = null
       // An approval is for one plan that waits; what was approved and never came to run is void for good.
       state.approvals = before.approvals.filter((approval) => approval.plan === state.waiting?.plan)
@@ -95,6 +103,8 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
       state.history = remember(before.history, running)
       state.hooks = event.hooks
       state.deployment = null
+      // Its plan has removed what was anywhere else.
+      if (event.deployment !== null) state.placed = {}
       state.last = {
         kind: 'succeeded',
         deployment: event.deployment,
@@ -171,6 +181,7 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
         }
         state.history = remember(before.history, state.running)
         state.health = 'healthy'
+        state.placed = {}
       }
       state.last = {
         kind: 'rolled-back',
@@ -252,18 +263,35 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
 export const isNamedSame = (one: Attempt | undefined, other: Attempt): boolean =>
   one !== undefined && one.commit === other.commit && one.version === other.version
 
-/** Hooks of a deployment that is being replaced whose outcome nobody knows: the next one must not run them blindly. */
-const unresolvedHooks = (replaced: ActiveDeployment | null): ActiveDeployment['hooks'] =>
-  Object.fromEntries(
-    Object.entries(replaced?.hooks ?? {}).flatMap(([key, hook]) =>
-      replaced === null || hook.outcome !== 'running' || hook.phase === 'rollback'
+function withPlaces(
+  before: Readonly<Record<ServiceName, TargetName[]>>,
+  news: Readonly<Record<ServiceName, TargetName>>,
+): Record<ServiceName, TargetName[]> {
+  const places = { ...before }
+  for (const [service, target] of Object.entries(news)) {
+    places[service] = [...new Set([...(places[service] ?? []), target])]
+  }
+  return places
+}
+
+/** Hooks of a deployment that ends whose outcome nobody knows: the next one must not run them blindly. */
+function unresolvedHooks(ended: ActiveDeployment | null): ActiveDeployment['hooks'] {
+  if (ended === null) return {}
+  const hooks = Object.entries(ended.hooks)
+  const settled = new Set(
+    hooks.flatMap(([, { hook, outcome }]) => (outcome === 'succeeded' || outcome === 'assumed' ? [hook] : [])),
+  )
+  return Object.fromEntries(
+    hooks.flatMap(([key, { isBegunAgain: _again, ...hook }]) =>
+      hook.outcome !== 'running' || hook.phase === 'rollback' || settled.has(hook.hook)
         ? []
-        : [[key, { ...hook, startedBy: hook.startedBy ?? replaced.id }]],
+        : [[key, { ...hook, startedBy: hook.startedBy ?? ended.id }]],
     ),
   )
+}
 
-const startedBy = (known: ActiveDeployment['hooks'][string] | undefined) =>
-  known?.startedBy === undefined ? {} : { startedBy: known.startedBy }
+const startedBy = (known: KnownHook | undefined): Pick<KnownHook, 'startedBy' | 'isBegunAgain'> =>
+  known?.startedBy === undefined ? {} : { startedBy: known.startedBy, isBegunAgain: true }
 
 /** What ran last under each name; a rollback hook makes its namesake run again. */
 function afterHook(
@@ -283,7 +311,7 @@ export const isSameAttempt = (one: Attempt | undefined, other: Attempt): boolean
 /** An irreversible hook that started may have done its work, however it ended. */
 export const irreversibleHooksOf = (deployment: ActiveDeployment): string[] =>
   Object.values(deployment.hooks)
-    .filter((hook) => hook.irreversible)
+    .filter((hook) => hook.irreversible && hasBegun(hook))
     .map((hook) => hook.hook)
 
 function withIrreversible(before: EnvironmentState, deployment: ActiveDeployment, event: LedgerEvent) {

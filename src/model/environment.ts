@@ -70,6 +70,8 @@ export type EventDetail =
       plan: PlanHash
       /** Services this deployment touches. */
       services: ServiceName[]
+      /** Where it rolls them out: there they may run, whatever becomes of it. Absent in older ledgers. */
+      places?: Record<ServiceName, TargetName>
     }
   /** `deployment` is null when the release changes nothing here: one event and no rollout. */
   | {
@@ -176,6 +178,23 @@ export type Waiting = {
 
 export type Approval = { actor: Actor; plan: PlanHash; at: string }
 
+/** A hook of a deployment, as far as the ledger knows. */
+export type KnownHook = {
+  hook: string
+  service: ServiceName
+  irreversible: boolean
+  outcome: 'running' | 'succeeded' | 'failed' | 'assumed'
+  phase?: 'before' | 'after' | 'rollback'
+  /** The deployment that started it, where that is not this one: it was replaced with the outcome unknown. */
+  startedBy?: DeploymentId
+  /** This deployment started it, too. */
+  isBegunAgain?: true
+}
+
+/** Whether the deployment that knows this hook has itself had it run: others only remember it. */
+export const hasBegun = (hook: KnownHook): boolean =>
+  hook.startedBy === undefined || hook.isBegunAgain === true || hook.outcome !== 'running'
+
 export type ActiveDeployment = {
   id: DeploymentId
   trigger: Trigger
@@ -184,18 +203,7 @@ export type ActiveDeployment = {
   startedAt: string
   services: ServiceName[]
   /** Hooks of this deployment, by key. */
-  hooks: Record<
-    string,
-    {
-      hook: string
-      service: ServiceName
-      irreversible: boolean
-      outcome: 'running' | 'succeeded' | 'failed' | 'assumed'
-      phase?: 'before' | 'after' | 'rollback'
-      /** The deployment that started it, where that is not this one: it was replaced with the outcome unknown. */
-      startedBy?: DeploymentId
-    }
-  >
+  hooks: Record<string, KnownHook>
   /**
    * `running` also when its controller died; `reacting` after `failed`, until each reaction is done;
    * `errored` and `aborted` stay until someone goes on with them or a newer release replaces them.
@@ -242,6 +250,10 @@ export type EnvironmentState = {
   passedOver: ReleaseId[]
   /** Hook name to the key (definition and artifact) it last ran with. */
   hooks: Record<string, string>
+  /** Hooks, by key, of deployments that are over and whose outcome nobody knows yet. */
+  unresolved?: Record<string, KnownHook>
+  /** Targets where services may run besides what `running` says: deployments that did not succeed left them there. */
+  placed?: Record<ServiceName, TargetName[]>
   /** Irreversible hooks that ran here, newest last; bounded. Going back past one needs force. */
   irreversible: Array<{ hook: string; deployment: DeploymentId; at: string; seq: number }>
 }

@@ -20,7 +20,7 @@ import type {
   TargetName,
   Verification,
 } from '../model/index.ts'
-import { isStaged, reason, short } from '../model/index.ts'
+import { hasBegun, isStaged, reason, short } from '../model/index.ts'
 import { environmentOf, generationOf, viewOf } from './release.ts'
 import { rolloutFor, whyInStages } from './rollout-strategy.ts'
 
@@ -56,7 +56,8 @@ export type DeploymentFacts = {
 /** The plan for one environment. Nothing to do gives a plan without steps (but for tags). */
 export function planDeployment(facts: DeploymentFacts): DeploymentPlan {
   const { policy, release, state } = facts
-  const services = planServices(facts)
+  const leaving = whatLeaves(facts)
+  const services = planServices(facts, leaving)
   const environment = environmentOf(release, policy.name)
   const steps: DeploymentStep[] = []
   let gateway: string[] = []
@@ -76,9 +77,7 @@ export function planDeployment(facts: DeploymentFacts): DeploymentPlan {
   const rollouts = planRollouts(facts, services, gateway)
   steps.push(...rollouts)
   const rolled = rollouts.map((step) => step.id)
-  const removals = services
-    .filter((service) => service.action === 'remove')
-    .map((service) => planRemoval(facts, service, rolled.length > 0 ? rolled : gateway))
+  const removals = leaving.map((place) => planRemoval(facts, place, rolled.length > 0 ? rolled : gateway))
   steps.push(...removals)
   if (rollouts.length + removals.length > 0) gateway = [...rolled, ...removals.map((step) => step.id)]
 
@@ -137,7 +136,7 @@ function coversOf(facts: DeploymentFacts, steps: readonly DeploymentStep[]): Rec
 
 const withoutFingerprint = ({ fingerprint: _fingerprint, ...desired }: DesiredService) => desired
 
-function planServices(facts: DeploymentFacts): PlannedDeploy[] {
+function planServices(facts: DeploymentFacts, leaving: readonly Leaving[]): PlannedDeploy[] {
   const planned: PlannedDeploy[] = []
   const running = facts.state.running?.services ?? {}
   for (const [name, service] of Object.entries(facts.release.services)) {
@@ -170,17 +169,40 @@ function planServices(facts: DeploymentFacts): PlannedDeploy[] {
             ],
     })
   }
-  for (const [name, service] of Object.entries(running)) {
-    if (facts.release.services[name]?.run) continue
-    planned.push({
-      name,
-      from: service.artifact,
-      to: null,
-      action: 'remove',
-      reasons: [reason('not-in-release', `${name} is not part of this release any more`)],
-    })
-  }
+  for (const { name, from, reasons } of leaving) planned.push({ name, from, to: null, action: 'remove', reasons })
   return planned
+}
+
+/** A service that is, or may be, where the release does not want it. */
+type Leaving = { name: ServiceName; target: TargetName; from: Digest | null; reasons: Reason[] }
+
+function whatLeaves({ policy, release, state, seen }: DeploymentFacts): Leaving[] {
+  const leaving: Leaving[] = []
+  const wantedAt = (name: ServiceName): TargetName | null => {
+    const service = release.services[name]
+    return service?.run ? targetOf(policy, service) : null
+  }
+  const running = state.running?.services ?? {}
+  for (const [name, { artifact, target }] of Object.entries(running)) {
+    const wanted = wantedAt(name)
+    if (wanted === null) {
+      const why = reason('not-in-release', `${name} is not part of this release any more`)
+      leaving.push({ name, target, from: artifact, reasons: [why] })
+    } else if (wanted !== target && Object.hasOwn(policy.targets, target)) {
+      const why = reason('moved', `${name} runs on ${wanted} from now on, and no longer on ${target}`)
+      leaving.push({ name, target, from: artifact, reasons: [why] })
+    }
+  }
+  for (const [name, targets] of Object.entries(state.placed ?? {})) {
+    for (const target of targets) {
+      const isKnown = leaving.some((place) => place.name === name && place.target === target)
+      const isGone = wantedAt(name) === null && seen[name] === null
+      if (isKnown || isGone || wantedAt(name) === target || !Object.hasOwn(policy.targets, target)) continue
+      const why = reason('left-behind', `a deployment that did not succeed left ${name} on ${target}`)
+      leaving.push({ name, target, from: null, reasons: [why] })
+    }
+  }
+  return leaving
 }
 
 function whyDeploy(
@@ -324,15 +346,16 @@ const desiredOf = (
   fingerprint,
 })
 
-function planRemoval(facts: DeploymentFacts, service: PlannedDeploy, needs: string[]): DeploymentStep {
-  const before = facts.state.running?.services[service.name]
+function planRemoval({ policy, release }: DeploymentFacts, leaving: Leaving, needs: string[]): DeploymentStep {
+  const { name, target, reasons } = leaving
+  const isMoved = release.services[name]?.run ?? null
   return {
-    id: `${facts.policy.name}/remove:${service.name}`,
+    id: `${policy.name}/remove:${name}${isMoved === null ? '' : `@${target}`}`,
     kind: 'remove',
     needs,
-    reasons: service.reasons,
-    service: service.name,
-    target: before?.target ?? targetOf(facts.policy, null),
+    reasons,
+    service: name,
+    target,
   }
 }
 
@@ -409,6 +432,10 @@ export function targetOf(policy: EnvironmentPolicy, service: ReleasedService | n
   return Object.keys(policy.targets)[0] ?? 'none'
 }
 
+/** Where a plan rolls services out. */
+export const placesOf = (plan: Pick<DeploymentPlan, 'steps'>): Record<ServiceName, TargetName> =>
+  Object.fromEntries(plan.steps.flatMap((step) => (step.kind === 'rollout' ? [[step.service, step.target]] : [])))
+
 /** Digest of a target's settings as far as one environment's instances are concerned. */
 export const settingsOf = (policy: EnvironmentPolicy, target: TargetName): string =>
   digestOf('target', policy.targets[target] ?? null).slice(0, 32)
@@ -444,7 +471,7 @@ export const irreversibleSince = (state: EnvironmentState, to: { seq: number }):
   ...new Set([
     ...state.irreversible.filter((ran) => ran.seq > to.seq).map((ran) => ran.hook),
     ...Object.values(state.deployment?.hooks ?? {})
-      .filter((hook) => hook.irreversible)
+      .filter((hook) => hook.irreversible && hasBegun(hook))
       .map((hook) => hook.hook),
   ]),
 ]

@@ -87,6 +87,20 @@ export function planRelease(facts: ReleaseFacts): ReleasePlan {
   return { services, steps, artifacts, red }
 }
 
+/** Services whose builds start, at any distance, from the artifacts of the given ones. */
+export function builtUpon(project: Project, bases: ReadonlySet<ServiceName>): Set<ServiceName> {
+  const found = new Set<ServiceName>()
+  const owners = new Set([...bases].map((base) => ownerOf(project, base)))
+  // Each round reaches one further: the configuration admits no circles.
+  for (let round = 0; round < Object.keys(project.services).length; round++) {
+    for (const { name, needs } of Object.values(project.services)) {
+      const isUpon = needs.some((base) => owners.has(ownerOf(project, base)) || found.has(ownerOf(project, base)))
+      if (isUpon && !owners.has(name)) found.add(name)
+    }
+  }
+  return found
+}
+
 function planChecks(name: ServiceName, facts: ReleaseFacts, red: CheckRecord[]): CheckStep[] {
   const steps: CheckStep[] = []
   for (const check of Object.keys(facts.project.services[name]?.checks ?? {})) {

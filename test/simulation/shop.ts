@@ -1,0 +1,165 @@
+/** The shops that histories are about: small projects of different shapes, each with a few variants of its configuration. */
+import { createChance } from './chance.ts'
+
+export const shapeCount = 24
+export const variantCount = 16
+
+export type Shape = { services: string[]; environments: string[]; fencing: 'strict' | 'conditional' | 'lease-only' }
+
+const serviceNames = ['carts', 'products', 'web', 'mailer', 'search', 'jobs']
+
+export function shapeOf(shape: number): Shape {
+  const chance = createChance(shape, 11)
+  const services = serviceNames.slice(0, chance.between(3, 6))
+  const environments = chance.happens(0.5) ? ['stage', 'prod'] : ['stage', 'demo', 'prod']
+  return {
+    services,
+    environments,
+    fencing: (['strict', 'strict', 'conditional', 'lease-only'] as const)[shape % 4] ?? 'strict',
+  }
+}
+
+/** The secret of an environment begins with this, and nothing else in the world does. */
+export const secretMark = 'S3CRET'
+
+type Document = Record<string, unknown>
+
+/** `trunkline.yaml` of one variant, as text. `isCoup`: what a branch would like trunk to say. */
+export function configurationOf(shape: number, variant: number, isCoup = false): string {
+  const chance = createChance(shape, 13)
+  const { services: names, environments } = shapeOf(shape)
+  const [lessServices, otherHooks, otherApproval, otherReplicas] = [1, 2, 4, 8].map((bit) => (variant & bit) !== 0)
+  const present = lessServices ? names.slice(0, -1) : names
+
+  const services: Record<string, Document> = {}
+  for (const name of present) {
+    services[name] = {
+      path: name,
+      infer: false,
+      checks: { test: 'test' },
+      build: 'build',
+      deployInputs: [`${name}/deploy/**`],
+      run: { command: 'serve', port: 'PORT', startTimeout: '8s', drainTimeout: '5s' },
+    }
+  }
+  const change = (name: string, more: Document) => {
+    const known = services[name]
+    if (known !== undefined) services[name] = { ...known, ...more }
+  }
+  change('carts', { env: { TOKEN: { from: 'TOKEN', secret: true } } })
+  if (chance.happens(0.5)) change('web', { needs: ['carts'] })
+  if (chance.happens(0.5))
+    change('web', { env: { CARTS_URL: { service: 'carts' }, MODE: { from: 'MODE', default: 'plain' } } })
+  if (chance.happens(0.5)) change('products', { deployAfter: ['carts'] })
+  if (services['mailer'] !== undefined && chance.happens(0.5)) {
+    services['mailer'] = { artifact: { of: 'carts' }, run: { command: 'mail', startTimeout: '8s', drainTimeout: '5s' } }
+  }
+  if (services['search'] !== undefined && chance.happens(0.5)) change('search', { needs: ['products'] })
+  if (services['jobs'] !== undefined && chance.happens(0.5)) {
+    const { run: _run, ...jobs } = services['jobs']
+    services['jobs'] = jobs
+  }
+
+  const hooks = hooksOf(chance, otherHooks === true)
+  const replicas = chance.between(1, 2) + (otherReplicas ? 1 : 0)
+  const target = { fleet: { hosts: ['local'], replicas } }
+  const onFailure = () =>
+    chance.pick([
+      ['rollback', 'yank', 'notify'],
+      ['rollback', 'notify'],
+      ['yank', 'rollback'],
+      ['notify'],
+      ['notify', 'rollback', 'yank'],
+    ])
+  const rollout = () => chance.pick(['one-at-a-time', 'half', 'all-at-once'])
+  const hasHttp = chance.happens(0.4)
+  const verify = (environment: string) => [
+    { name: `${environment} works`, run: `verify ${environment}` },
+    ...(hasHttp ? [{ name: 'carts answer', http: '/', service: 'carts' }] : []),
+  ]
+  const isOpen = chance.happens(0.4)
+  const approvals: Array<Document | null> = [
+    { by: ['@managers'], quorum: 1, notAuthor: true },
+    { quorum: 2 },
+    { by: ['ben@example.com'], expires: '10m' },
+    null,
+  ]
+  const approval = approvals[chance.below(4)] ?? null
+  const stricter = approvals[chance.below(3)] ?? null
+  const prodApproval = otherApproval ? (approval === null ? stricter : null) : approval
+  const windows = chance.happens(0.15) ? [{ cron: '*/20 * * * *', duration: '10m', timezone: 'UTC' }] : []
+
+  const documents: Record<string, Document> = {
+    stage: {
+      on: { branch: 'main' },
+      target,
+      variables: { prefix: 'STAGE_' },
+      verify: verify('stage'),
+      hooks: hooks(),
+      rollout: rollout(),
+      onFailure: onFailure(),
+    },
+    demo: {
+      on: chance.pick([{ branch: 'releases/{version}-demo' }, { tag: 'rc-*' }, { branch: 'main' }]),
+      ...(chance.happens(0.5) ? { after: 'stage' } : {}),
+      target,
+      variables: { prefix: 'DEMO_' },
+      verify: verify('demo'),
+      rollout: rollout(),
+      onFailure: onFailure(),
+    },
+    prod: {
+      on: isOpen ? { tag: 'v*' } : { tag: 'v*', reachableFrom: 'main' },
+      after: environments.includes('demo') && chance.happens(0.3) ? ['stage', 'demo'] : 'stage',
+      target,
+      variables: { prefix: 'PROD_' },
+      verify: verify('prod'),
+      hooks: hooks(),
+      rollout: rollout(),
+      onFailure: onFailure(),
+      ...(prodApproval === null ? {} : { approval: prodApproval }),
+      ...(windows.length > 0 ? { windows } : {}),
+    },
+  }
+  const declared = Object.fromEntries(environments.map((name) => [name, documents[name]]))
+  if (isCoup) {
+    declared['rogue'] = { on: { branch: '**' }, target, variables: { prefix: 'ROGUE_' } }
+    for (const name of environments) {
+      const { approval: _approval, after: _after, ...open } = documents[name] ?? {}
+      declared[name] = { ...open, on: [{ branch: '**' }, { tag: '**' }] }
+    }
+  }
+  return JSON.stringify(
+    {
+      project: 'shop',
+      trunk: 'main',
+      shared: ['shared.txt'],
+      state: { leaseTtl: '30s' },
+      services,
+      environments: declared,
+      tasks: { seed: { service: 'carts', run: 'seed' } },
+      people: { managers: [{ email: 'ben@example.com' }, { email: 'cleo@example.com' }] },
+    },
+    null,
+    1,
+  )
+}
+
+function hooksOf(chance: ReturnType<typeof createChance>, isOther: boolean): () => Document {
+  const migrate = {
+    name: 'migrate',
+    service: 'products',
+    run: isOther ? 'migrate more' : 'migrate',
+    idempotent: chance.happens(0.4),
+    irreversible: chance.happens(0.3),
+  }
+  const warm = { name: 'warm', service: 'carts', run: 'warm', idempotent: chance.happens(0.6) }
+  const undo = { name: 'migrate', service: 'products', run: 'unmigrate', idempotent: true }
+  const flush = { name: 'flush', service: 'carts', run: 'flush', idempotent: chance.happens(0.5) }
+  const [hasMigrate, hasWarm, hasUndo, hasFlush] = [0.6, 0.4, 0.5, 0.3].map((share) => chance.happens(share))
+  return () => ({
+    before: hasMigrate ? [migrate] : [],
+    after: hasWarm ? [warm] : [],
+    rollback: [...(hasUndo ? [undo] : []), ...(hasFlush ? [flush] : [])],
+  })
+}

@@ -1,0 +1,146 @@
+/** One history: a story in its world, to the end and beyond, until everything that may move has moved. */
+import type { RefName } from '../../src/model/index.ts'
+import { begin, type Pushes, type Running } from './carry-out.ts'
+import { foundShop } from './push-changes.ts'
+import type { Sabotage } from './sabotage.ts'
+import { createWorld, type SimulatedWorld } from './simulated-world.ts'
+import { type Action, noFate, type Story, type WorldFault } from './story.ts'
+
+export type History = { world: SimulatedWorld; calmAtMs: number; endMs: number; stuck: Running[] }
+
+/** Longer than the lease's time, and than any deployment without faults. */
+const hourMs = 3_600_000
+const advanceRounds = 6
+
+export function simulateHistory(story: Story, sabotage: Sabotage | null = null): History {
+  const world = createWorld(story, sabotage)
+  const { scheduler } = world
+  foundShop(world)
+  const pushes: Pushes = new Map()
+  const running: Running[] = []
+  const start = (action: Action): void => {
+    const begun = begin(world, action, pushes)
+    if (begun !== null) running.push(begun)
+  }
+  let endMs = 0
+  for (const action of story.actions) {
+    endMs = Math.max(endMs, action.atMs)
+    scheduler.at(action.atMs, 0, () => start(action))
+  }
+  for (const fault of story.faults) befall(world, fault)
+  scheduler.run(endMs + 30_000, () => false)
+
+  world.calmDown()
+  const calmAtMs = scheduler.nowMs()
+  const isIdle = () => running.every(({ run }) => run.outcome.kind !== 'running')
+  const settle = (): void => scheduler.run(scheduler.nowMs() + hourMs, isIdle)
+  settle()
+  let next = story.actions.reduce((most, action) => Math.max(most, action.id), 0) + 1
+  const extra = (act: Action['act']): void => {
+    const action: Action = { id: next++, atMs: scheduler.nowMs(), who: 1, act, fate: noFate }
+    start(action)
+    settle()
+  }
+  // CI tries again what it could not end, and what nobody delivered.
+  for (const push of undelivered(world, pushes)) extra({ kind: 'deliver', push })
+  for (let round = 0; round < advanceRounds; round++) {
+    // Windows open in between.
+    scheduler.run(scheduler.nowMs() + 240_000, () => false)
+    extra({ kind: 'advance' })
+  }
+  const stuck = running.filter(({ run }) => run.outcome.kind === 'running')
+  bury(world, running)
+  return { world, calmAtMs, endMs: scheduler.nowMs(), stuck }
+}
+
+/** Pushes whose ref still is where they put it, and whose delivery nobody ended. */
+function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
+  const last = new Map<RefName, number>()
+  for (const [id, { ref, commit }] of pushes) if (world.remote.refs.get(ref) === commit) last.set(ref, id)
+  const done = new Set<number>()
+  for (const { action, outcome } of world.chronicle.runs) {
+    if (action.act.kind !== 'deliver' || outcome.kind !== 'answered') continue
+    const answer = outcome.answer as { outcome?: string } | null
+    if (answer?.outcome !== 'errored') done.add(action.act.push)
+  }
+  return [...last.values()].filter((id) => !done.has(id)).sort((one, other) => one - other)
+}
+
+function befall(world: SimulatedWorld, fault: WorldFault): void {
+  const { scheduler, remote, store, hosts, chronicle } = world
+  const during = (begins: () => void, ends: () => void, text: string): void => {
+    scheduler.at(fault.atMs, 0, () => {
+      chronicle.weather.push({ atMs: scheduler.nowMs(), text: `${text} for ${fault.forMs / 1000} s` })
+      begins()
+    })
+    scheduler.at(fault.atMs + fault.forMs, 0, ends)
+  }
+  const once = (text: string, happens: () => void): void =>
+    scheduler.at(fault.atMs, 0, () => {
+      chronicle.weather.push({ atMs: scheduler.nowMs(), text })
+      happens()
+    })
+  switch (fault.kind) {
+    case 'remote-away':
+      during(
+        () => {
+          remote.isAway = true
+        },
+        () => {
+          remote.isAway = false
+        },
+        'the remote is away',
+      )
+      break
+    case 'store-away':
+      during(
+        () => {
+          store.isAway = true
+        },
+        () => {
+          store.isAway = false
+        },
+        'the artifact store is away',
+      )
+      break
+    case 'target-away': {
+      const host = hosts.get(fault.environment)
+      if (host === undefined) return
+      during(
+        () => {
+          host.isAway = true
+        },
+        () => {
+          host.isAway = false
+        },
+        `the platform of ${fault.environment} is away`,
+      )
+      break
+    }
+    case 'wall-clock-jump':
+      once(`the wall clock jumps by ${fault.byMs / 1000} s`, () => {
+        world.wallJumpMs += fault.byMs
+      })
+      break
+    case 'instances-crash':
+      once(`instances of a service in ${fault.environment} crash`, () => hosts.get(fault.environment)?.crashInstances())
+      break
+    case 'store-forgets':
+      once('the artifact store forgets an artifact', () => {
+        const artifacts = [...store.artifacts]
+        const lost = artifacts[world.chance.below(artifacts.length)]
+        if (lost !== undefined) store.artifacts.delete(lost)
+      })
+      break
+  }
+}
+
+/** Lets go of what dead processes hold on to: signals with listeners are never collected. */
+function bury(world: SimulatedWorld, running: readonly Running[]): void {
+  for (const { run, process, controller } of running) {
+    if (run.outcome.kind !== 'died' && run.outcome.kind !== 'running') continue
+    process.die()
+    controller.abort(new Error('buried'))
+  }
+  world.scheduler.run(world.scheduler.nowMs(), () => false)
+}

@@ -1,0 +1,72 @@
+/** One thread's share of histories: every `step`th seed from `from` on. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { checkHistory } from './checkers/index.ts'
+import { asideOfPromises } from './scheduler.ts'
+import { shrink } from './shrink.ts'
+import { simulateHistory } from './simulate-history.ts'
+import { writeStory } from './story.ts'
+import { tell } from './tell.ts'
+
+export type Share = { from: number; to: number; step: number; untilMs: number | null }
+
+/** What histories were made of, so that nobody has to believe that they were about something. */
+export type Tally = Record<string, number>
+
+export type WorkerMessage =
+  | { kind: 'done'; histories: number; tally: Tally }
+  | { kind: 'failed'; seed: number; violations: string[]; story: string; shrunk: unknown }
+  | { kind: 'ended' }
+
+const reportEvery = 25
+
+export async function simulateShare(share: Share, post: (message: WorkerMessage) => void): Promise<void> {
+  let histories = 0
+  let tally: Tally = {}
+  const report = (): void => {
+    post({ kind: 'done', histories, tally })
+    histories = 0
+    tally = {}
+  }
+  for (let seed = share.from; seed < share.to; seed += share.step) {
+    if (share.untilMs !== null && Date.now() >= share.untilMs) break
+    const story = writeStory(seed)
+    const failure = await asideOfPromises(() => {
+      const history = simulateHistory(story)
+      count(tally, history)
+      const violations = checkHistory(history)
+      if (violations.length === 0) return null
+      const shrunk = shrink(story)
+      return {
+        violations: violations.map(({ invariant, text }) => `${invariant}: ${text}`),
+        story: tell(simulateHistory(shrunk)),
+        shrunk,
+      }
+    })
+    if (failure !== null) post({ kind: 'failed', seed, ...failure })
+    if (++histories === reportEvery) report()
+  }
+  report()
+  post({ kind: 'ended' })
+}
+
+function count(tally: Tally, { world }: ReturnType<typeof simulateHistory>): void {
+  const add = (what: string, number = 1): void => {
+    tally[what] = (tally[what] ?? 0) + number
+  }
+  const { chronicle } = world
+  add('actions', chronicle.runs.length)
+  for (const { outcome } of chronicle.runs) if (outcome.kind === 'died') add('kills')
+  add('builds', chronicle.built.length)
+  add('jobs', chronicle.jobs.length)
+  add('effects on platforms', chronicle.effects.length)
+  for (const { put } of world.remote.stateCommits.values()) {
+    const event = put['event.json']
+    const kind = event === undefined ? null : /"kind": "([a-z-]+)"/.exec(event)?.[1]
+    if (kind) add(`event ${kind}`)
+  }
+}
+
+if (parentPort !== null && workerData !== null) {
+  const port = parentPort
+  await simulateShare(workerData as Share, (message) => port.postMessage(message)) // Written by simulate.ts.
+}

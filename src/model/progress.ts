@@ -33,6 +33,8 @@ export type Progress =
       ready: number
       desired: number
       old: number
+      /** Of a rollout in stages. */
+      stage?: StageProgress
     }
   | {
       kind: 'step-ended'
@@ -48,5 +50,12 @@ export type Progress =
   | { kind: 'retrying'; step: string; attempt: number; delayMs: number; message: string }
   | { kind: 'environment-ended'; environment: EnvironmentName; outcome: OutcomeKind; reasons: Reason[] }
   | { kind: 'note'; message: string }
+
+/** How far a rollout in stages has come. */
+export type StageProgress = {
+  /** Percent of new requests for the new set. */
+  weight: number
+  phase: 'moving' | 'verifying' | 'watching'
+}
 
 export type StepOutcome = 'succeeded' | 'reused' | 'skipped' | 'failed' | 'errored' | 'cancelled'

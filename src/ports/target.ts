@@ -6,6 +6,7 @@ import type {
   Reason,
   RolloutStrategy,
   ServiceName,
+  StageProgress,
   Verdict,
 } from '../model/index.ts'
 import type { ArtifactStore } from './artifact-store.ts'
@@ -23,6 +24,8 @@ export type ObservedService = {
   instances: { ready: number; desired: number }
   /** Public address; null where the service serves nothing. */
   url: string | null
+  /** A rollout in stages is on its way: percent of new requests that go to the new set. */
+  newSet?: { weight: number }
   detail?: string
 }
 
@@ -64,14 +67,7 @@ export type LogLine = { at: string; instance: string; stream: 'stdout' | 'stderr
 
 export type LogQuery = { service: ServiceName; lines: number; follow: boolean }
 
-/** How far a rollout in stages has come. */
-export type StageUpdate = {
-  /** Percent of new requests for the new set. */
-  weight: number
-  phase: 'moving' | 'verifying' | 'watching' | 'going-back'
-}
-
-/** All of a service's new requests at this weight, or a set that gets none yet, to be looked at before it goes on. */
+/** The new set of a service, which has reached a weight and shall be looked at before it goes on. */
 export type StageToVerify = {
   service: ServiceName
   weight: number
@@ -86,7 +82,7 @@ export type TargetContext = {
   /** Lease epoch of the controller: a target with strict fencing refuses an older one (refused `STALE_CONTROLLER`). */
   epoch: number
   artifacts: ArtifactStore
-  report(update: { ready: number; desired: number; old: number; stage?: StageUpdate }): void
+  report(update: { ready: number; desired: number; old: number; stage?: StageProgress }): void
   log(line: string): void
   /** Between the stages of a rollout: whether it may go on. Absent where nothing is to be verified. */
   verifyStage?(stage: StageToVerify, signal: AbortSignal): Promise<Verdict>

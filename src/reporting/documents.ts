@@ -52,6 +52,8 @@ export type ServiceStatus = {
   /** null where the target could not be asked. */
   instances: { ready: number; desired: number } | null
   url: string | null
+  /** A rollout in stages is on its way: percent of new requests that go to the new set. */
+  newSet?: { weight: number }
 }
 
 /** One line of `log`: the ledger's commit and the event in it. */

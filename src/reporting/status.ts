@@ -80,6 +80,7 @@ function describe(
       inputHash: service.inputHash,
       instances: seen?.instances ?? null,
       url: seen?.url ?? null,
+      ...(seen?.newSet === undefined ? {} : { newSet: seen.newSet }),
     }
   })
   return {

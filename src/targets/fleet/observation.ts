@@ -1,6 +1,7 @@
 /** What an agent's report means for a release. Pure. */
 import { type DesiredService, type Reason, reason, type ServiceName, type Verdict } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
+import { isAdmitted, sharesOf } from '../../rollout/index.ts'
 import type { InstanceStatus, ServiceStatus } from './agent/protocol.ts'
 import { urlOf } from './instance-template.ts'
 
@@ -17,7 +18,7 @@ export const unknownService: ObservedService = {
  * a dead controller had only begun to start is something else, too, which nobody but the next rollout would end.
  */
 export function observedService(status: ServiceStatus, replicas: number, hostName?: string): ObservedService {
-  const taking = status.instances.filter(takesRequests)
+  const taking = takingOf(status)
   const { stable } = status
   const isSettled =
     stable !== null &&
@@ -35,6 +36,7 @@ export function observedService(status: ServiceStatus, replicas: number, hostNam
       desired: stable === null && taking.length === 0 ? 0 : replicas,
     },
     url: status.address ? urlOf(status.address, hostName) : null,
+    ...(status.split === null ? {} : { newSet: { weight: status.split.weight } }),
     ...detailOf(status),
   }
 }
@@ -50,12 +52,14 @@ export function observedOverHosts(each: ReadonlyArray<{ name: string; observed: 
   const shared = <Key extends 'generation' | 'artifact' | 'fingerprint'>(key: Key): ObservedService[Key] | null =>
     others.every(({ observed }) => observed[key] === first.observed[key]) ? first.observed[key] : null
   const sum = (key: 'ready' | 'desired') => each.reduce((total, { observed }) => total + observed.instances[key], 0)
+  const newSet = each.find(({ observed }) => observed.newSet !== undefined)?.observed.newSet
   return {
     generation: shared('generation'),
     artifact: shared('artifact'),
     fingerprint: shared('fingerprint'),
     instances: { ready: sum('ready'), desired: sum('desired') },
     url: first.observed.url,
+    ...(newSet === undefined ? {} : { newSet }),
     ...(each.some(({ observed }) => isKnown(observed)) ? { detail: each.map(detailOfHost).join('; ') } : {}),
   }
 }
@@ -70,8 +74,12 @@ function detailOfHost({ name, observed }: { name: string; observed: ObservedServ
 
 const isThere = ({ phase }: InstanceStatus): boolean => phase !== 'stopped'
 
-const takesRequests = (instance: InstanceStatus): boolean =>
-  isThere(instance) && instance.weight > 0 && instance.phase !== 'draining'
+/** Instances that get requests, also where they cannot answer them just now. */
+function takingOf({ instances, split }: ServiceStatus): InstanceStatus[] {
+  const admitted = instances.filter(isAdmitted)
+  const shares = sharesOf(admitted, split)
+  return admitted.filter(({ id }) => (shares.get(id) ?? 0) > 0)
+}
 
 function detailOf({ instances }: ServiceStatus): { detail?: string } {
   const rssBytes = instances.reduce((sum, instance) => sum + (instance.rssBytes ?? 0), 0)
@@ -100,7 +108,7 @@ export function judge(service: ServiceName, status: ServiceStatus, desired: Desi
   if (!isRunning(status, desired)) {
     reasons.push(reason('other-generation', `${service} does not run what was deployed`))
   }
-  const healthy = status.instances.filter(takesRequests).filter((instance) => instance.phase === 'healthy').length
+  const healthy = takingOf(status).filter((instance) => instance.phase === 'healthy').length
   if (healthy < replicas) {
     reasons.push(reason('not-healthy', `${service} has ${healthy} of ${replicas} healthy instances`))
   }

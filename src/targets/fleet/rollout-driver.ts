@@ -63,14 +63,20 @@ export async function goBack(
 ): Promise<Reason[]> {
   if (stable?.generation === failed) return []
   driver.context.log(stable ? 'going back to what served before' : 'stopping what did not come up')
-  const end = await drive(driver, specFor(driver, stable))
-  if (end === 'done') await settle(driver, stable?.generation ?? null)
-  if (end !== 'done') {
-    return [reason('not-restored', 'what served before could not be restored in full'), ...end.failed]
-  }
+  const stuck = await driveBack(driver, stable)
+  if (stuck.length > 0) return stuck
+  await settle(driver, stable?.generation ?? null)
   return stable
     ? [reason('restored', 'what served before serves again in full')]
     : [reason('stopped', 'nothing served before; nothing of this is running any more')]
+}
+
+/** As `goBack`, with nothing settled: generations that are known stay known. Answers why it could not, if so. */
+export async function driveBack(driver: RolloutDriver, stable: StableGeneration | null): Promise<Reason[]> {
+  const end = await drive(driver, specFor(driver, stable))
+  return end === 'done'
+    ? []
+    : [reason('not-restored', 'what served before could not be restored in full'), ...end.failed]
 }
 
 /** What the state machine works towards on this host. */

@@ -3,16 +3,22 @@
  * machine, tells the agents, verifies what is reached, watches it, looks again. How far it has come stands on the hosts,
  * so that any controller goes on with it.
  */
-import { type RolloutStage, reason, type StagedStrategy, TrunklineError, type Verdict } from '../../model/index.ts'
-import type { StageUpdate } from '../../ports/index.ts'
+import {
+  type RolloutStage,
+  reason,
+  type StagedStrategy,
+  type StageProgress,
+  TrunklineError,
+  type Verdict,
+} from '../../model/index.ts'
 import { nextRolloutActions, nextStageActions, type RolloutAction, type StageStatus } from '../../rollout/index.ts'
 import type { ServiceStatus } from './agent/protocol.ts'
-import { onEachHost } from './fleet-host.ts'
+import { onEachHost, saidBy } from './fleet-host.ts'
 import type { Before, FleetRollout, OnHost, PreparedHost } from './fleet-rollout.ts'
 import { urlOf } from './instance-template.ts'
 import {
   countInstances,
-  goBack,
+  driveBack,
   lookAtOnce,
   lookEveryMs,
   maxExits,
@@ -63,10 +69,14 @@ async function abandonEarlier({ hosts, context, before, drive }: StagedRollout):
       if (split === null || split.generation === host.template.generation) return []
       if (split.generation === stable?.generation) return []
       context.log(`${host.prefix}an earlier rollout stopped on its way: it is taken back first`)
-      return await goBack(driver, before.get(host) ?? null, split.generation)
+      const stuck = await driveBack(driver, before.get(host) ?? null)
+      const { agent, scope, service } = driver
+      const actions: RolloutAction[] = [{ kind: 'share-equally' }]
+      if (stuck.length === 0) await agent.call('act', { scope, epoch: context.epoch, service, actions }, context.signal)
+      return saidBy(host, stuck)
     }),
   )
-  const stuck = reasons.flat().filter(({ code }) => code !== 'restored' && code !== 'stopped')
+  const stuck = reasons.flat()
   return stuck.length === 0 ? null : { ok: false, reasons: stuck }
 }
 
@@ -196,10 +206,8 @@ async function verify(
   for (const { host, status } of looked) {
     const address = weight === 100 ? status.address : status.preview
     context.log(`${host.prefix}verifying at ${weight} %: ${names.join(', ')}`)
-    const verdict = await context.verifyStage(
-      { service, weight, verify: names, address: address === null ? null : urlOf(address) },
-      signal,
-    )
+    const url = address === null ? null : urlOf(address, await host.publicName(signal))
+    const verdict = await context.verifyStage({ service, weight, verify: names, address: url }, signal)
     if (!verdict.ok) return verdict
   }
   return { ok: true }
@@ -226,7 +234,7 @@ function countOver(looked: readonly Looked[], status: StageStatus, strategy: Sta
   const weights = looked.map(({ host, status: { split } }) =>
     split?.generation === host.template.generation ? split.weight : 0,
   )
-  const stage: StageUpdate | null =
+  const stage: StageProgress | null =
     status.kind === 'not-needed' || status.kind === 'failed'
       ? null
       : {

@@ -124,7 +124,10 @@ function failure(
 function serviceRow(service: ServiceStatus, pen: Pen): Line[] {
   return [
     [pen.plain(service.name)],
-    instanceDots(service.instances, pen),
+    [
+      ...instanceDots(service.instances, pen),
+      ...(service.newSet === undefined ? [] : [pen.warn(` ${service.newSet.weight} % to the new`)]),
+    ],
     [pen.dim(short(service.artifact))],
     [pen.accent(service.url ?? '')],
   ]

@@ -27,6 +27,7 @@ import {
   nameOfStep,
   type ProgressState,
   type StepState,
+  stageText,
   startProgress,
 } from './progress-state.ts'
 import { createStepLogs } from './step-logs.ts'
@@ -92,7 +93,7 @@ export function createPlainView(options: PlainViewOptions): ProgressView {
       if (isOver) return
       const before = event.kind === 'instances' ? state.steps.get(event.step)?.instances : null
       applyProgress(state, event, clock.now())
-      if (event.kind === 'instances' && before?.ready === event.ready) return
+      if (event.kind === 'instances' && isToldAlready(before ?? null, event)) return
       if (event.kind === 'step-log') return logs.add(event.step, event.line)
       say(linesFor(event, state, pen))
       if (event.kind !== 'step-ended') return
@@ -156,6 +157,10 @@ function linesFor(event: Progress, state: ProgressState, pen: Pen): Line[] {
       return [[pen.dim(`${pen.symbols.note} `), pen.plain(event.message)]]
     case 'instances': {
       // The end of a rollout has its own line, the start of a first one nothing to tell.
+      if (event.stage !== undefined) {
+        const where = pen.dim(`  ${event.environment} ${event.service}: `)
+        return [[where, pen.plain(stageText(event.stage)), pen.dim(`, ${event.ready} new, ${event.old} old`)]]
+      }
       const isHalfReplaced = event.ready > 0 && event.ready < event.desired && event.old > 0
       return isHalfReplaced
         ? [[pen.dim(`  ${event.environment} ${event.service}: ${readiness(event)}, ${event.old} old`)]]
@@ -167,6 +172,12 @@ function linesFor(event: Progress, state: ProgressState, pen: Pen): Line[] {
       return []
   }
 }
+
+/** In stages what counts is the stage; else how many are ready. */
+const isToldAlready = (before: StepState['instances'], event: Progress & { kind: 'instances' }): boolean =>
+  event.stage === undefined
+    ? before?.ready === event.ready
+    : before?.stage?.weight === event.stage.weight && before.stage.phase === event.stage.phase
 
 const outcomeTone = (outcome: OutcomeKind) =>
   outcome === 'succeeded'

@@ -9,6 +9,7 @@ import type {
   Reason,
   RefName,
   ServiceName,
+  StageProgress,
   StepKind,
   StepOutcome,
 } from '../../../model/index.ts'
@@ -28,7 +29,7 @@ export type StepState = {
   reasons: Reason[]
   /** The last lines of its output, at most `tailLength`. */
   tail: string[]
-  instances: { ready: number; desired: number; old: number } | null
+  instances: { ready: number; desired: number; old: number; stage?: StageProgress } | null
   /** An errored attempt that is about to be repeated. */
   retry: { attempt: number; untilMs: number; message: string } | null
 }
@@ -119,8 +120,9 @@ export function applyProgress(state: ProgressState, event: Progress, nowMs: numb
       return
     }
     case 'instances': {
-      const { ready, desired, old } = event
-      stepOf(state, event.step, event.environment).instances = { ready, desired, old }
+      const { ready, desired, old, stage } = event
+      const instances = { ready, desired, old, ...(stage === undefined ? {} : { stage }) }
+      stepOf(state, event.step, event.environment).instances = instances
       return
     }
     case 'step-ended': {
@@ -213,6 +215,10 @@ function stepOf(state: ProgressState, id: string, environment: EnvironmentName |
   }
   return added
 }
+
+/** `10 %, verifying`: which share of new requests the new set has got to, and what is going on there. */
+export const stageText = ({ weight, phase }: StageProgress): string =>
+  phase === 'moving' ? `${weight} %` : `${weight} %, ${phase}`
 
 export type StepName = {
   /** `check`, `build`, `hook`, `rollout`, … as the id says. */

@@ -11,6 +11,7 @@ import {
   type ProgressState,
   type ServiceState,
   type StepState,
+  stageText,
   stepsOfService,
 } from './progress-state.ts'
 
@@ -116,7 +117,12 @@ export function stepRow(step: StepState, moment: Moment, pen: Pen): Row {
       return { ...base, ...badRow(step, step.status, pen) }
     case 'running': {
       const old = step.instances === null || step.instances.old === 0 ? '' : `${step.instances.old} old`
-      return { ...base, ...runningRow(step, dots, time, [pen.dim(old)], moment, pen) }
+      const row = runningRow(step, dots, time, [pen.dim(old)], moment, pen)
+      const stage = step.instances?.stage
+      // At which share it stands says more than what was done last.
+      const tail =
+        stage === undefined || step.retry !== null ? row.tail : [pen.accent(stageText(stage)), pen.dim(`, ${old}`)]
+      return { ...base, ...row, tail }
     }
     case 'pending':
       return { ...base, phase: 'pending', glyph: pen.dim(symbols.pending), status: [], time: '', tail: [] }

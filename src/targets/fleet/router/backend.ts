@@ -48,7 +48,6 @@ export class Backend implements Balanced {
   accepting = false
   /** Removed, but it took requests until then, and goes on until one of those that replace it is well. */
   handsOver = false
-  share = 1
   credit = 0
   inFlight = 0
   private tunnels = 0

@@ -1,34 +1,62 @@
 /**
- * Which backend takes the next request: smooth weighted round robin (nginx's), in which a backend's claim shrinks as
- * its requests pile up. Idle backends share exactly by weight, also when requests come one by one (a canary of 10%
- * gets every tenth); a slow one gets less than its share before it drowns.
+ * Which backend takes the next request. Weights are kept exactly, however slow a backend is: a canary of 10 % gets every
+ * tenth request, also when they come one by one. Among backends of equal weight a claim shrinks as requests pile up: a
+ * slow one gets fewer before it drowns. Both by smooth weighted round robin (nginx's).
  */
 export type Balanced = {
-  /** Its weight over the mean weight of the candidates; > 0. */
-  share: number
-  /** What it is owed: 0 when the set of candidates is made, and 0 in sum ever after. */
+  /** What it is owed: 0 when the set of candidates is made, and 0 in sum over its group ever after. */
   credit: number
   inFlight: number
 }
 
+/** Candidates of equal weight. */
+export type Group<B extends Balanced> = {
+  readonly members: readonly B[]
+  /** Of one member. */
+  readonly each: number
+  /** Of all of them together. */
+  readonly weight: number
+  credit: number
+}
+
+/** The candidates (all weights > 0) by weight. */
+export function groupByWeight<B extends Balanced & { weight: number }>(candidates: readonly B[]): Group<B>[] {
+  return [...Map.groupBy(candidates, ({ weight }) => weight)].map(([each, members]) => ({
+    members,
+    each,
+    weight: each * members.length,
+    credit: 0,
+  }))
+}
+
 /** Chooses and notes the choice in the credits; null where there is no candidate. */
-export function chooseNext<B extends Balanced>(candidates: readonly B[]): B | null {
-  let best: B | null = null
+export function chooseNext<B extends Balanced>(groups: readonly Group<B>[]): B | null {
+  const [only] = groups
+  if (only === undefined) return null
+  return chooseAmong(groups.length === 1 ? only.members : chooseGroup(groups, only).members)
+}
+
+function chooseGroup<B extends Balanced>(groups: readonly Group<B>[], first: Group<B>): Group<B> {
+  let best = first
   let total = 0
-  for (const candidate of candidates) {
-    const { share, inFlight } = candidate
-    // Load counts relative to the share: under equal latency the split stays proportional at any concurrency.
-    const claim = (share * share) / (share + inFlight)
-    candidate.credit += claim
-    total += claim
-    if (best === null || candidate.credit > best.credit) best = candidate
+  for (const group of groups) {
+    group.credit += group.weight
+    total += group.weight
+    if (group.credit > best.credit) best = group
   }
-  if (best !== null) best.credit -= total
+  best.credit -= total
   return best
 }
 
-/** Works out the shares of a set of candidates from their weights (all > 0). */
-export function shareOut(candidates: ReadonlyArray<Balanced & { weight: number }>): void {
-  const mean = candidates.reduce((sum, { weight }) => sum + weight, 0) / candidates.length
-  for (const candidate of candidates) candidate.share = candidate.weight / mean
+function chooseAmong<B extends Balanced>(members: readonly B[]): B | null {
+  let best: B | null = null
+  let total = 0
+  for (const member of members) {
+    const claim = 1 / (1 + member.inFlight)
+    member.credit += claim
+    total += claim
+    if (best === null || member.credit > best.credit) best = member
+  }
+  if (best !== null) best.credit -= total
+  return best
 }

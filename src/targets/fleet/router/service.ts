@@ -1,6 +1,6 @@
 /** One service: its backends as told, which of them take requests now, and who waits for one. */
 import { Backend, type Exchange } from './backend.ts'
-import { chooseNext, shareOut } from './balance.ts'
+import { chooseNext, type Group, groupByWeight } from './balance.ts'
 import type { BackendSpec, BackendStatus, ServiceSpec } from './protocol.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -18,6 +18,8 @@ export class Service {
   /** Removed from the spec, with something under way, or handing over. */
   private leaving: Backend[] = []
   private candidates: Backend[] = []
+  /** The candidates by weight. */
+  private groups: Group<Backend>[] = []
   private readonly line = new WaitingLine()
   private readonly log: ServiceLog
   private readonly watchers = new Set<() => void>()
@@ -53,7 +55,7 @@ export class Service {
 
   /** Finds a backend for the exchange, now or soon: calls its `proceed` or `giveUp`. */
   assign(exchange: Exchange): void {
-    const backend = chooseNext(this.candidates)
+    const backend = chooseNext(this.groups)
     if (backend === null) {
       this.line.join(exchange)
     } else {
@@ -129,8 +131,9 @@ export class Service {
       for (const backend of this.candidates) backend.accepting = false
       for (const backend of candidates) backend.accept()
       this.candidates = candidates
+      this.groups = []
     }
-    shareOut(candidates)
+    if (!haveWeights(this.groups, candidates)) this.groups = groupByWeight(candidates)
   }
 
   /** Starts, stops and ends draining. */
@@ -144,6 +147,11 @@ export class Service {
     for (const backend of gone) backend.dispose()
   }
 }
+
+/** Whether the groups are those that the candidates' weights make: then their credits go on. */
+const haveWeights = (groups: readonly Group<Backend>[], candidates: readonly Backend[]): boolean =>
+  groups.reduce((count, { members }) => count + members.length, 0) === candidates.length &&
+  groups.every(({ each, members }) => members.every(({ weight }) => weight === each))
 
 const sameMembers = <T>(left: readonly T[], right: readonly T[]): boolean =>
   left.length === right.length && left.every((member, index) => member === right[index])

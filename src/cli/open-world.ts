@@ -5,12 +5,12 @@ import { openArtifactStore } from '../artifacts/index.ts'
 import { systemClock, systemRandom } from '../clock/index.ts'
 import type { Engine } from '../delivery/engine.ts'
 import type { OpenedSourceRepository, OpenedStateStore, WorkingCopy } from '../git/index.ts'
-import { openStateStore, resolveStateLocation } from '../git/index.ts'
+import { configValue, openStateStore, resolveStateLocation } from '../git/index.ts'
 import type { Home } from '../home/index.ts'
 import { createLedger } from '../ledger/index.ts'
 import type { CommitId, EnvironmentPolicy, Progress, Project } from '../model/index.ts'
 import { usageError } from '../model/index.ts'
-import type { ArtifactStore, LeaseHolder, Notifier, Target, World } from '../ports/index.ts'
+import type { ArtifactStore, FindSigner, LeaseHolder, Notifier, Signer, Target, World } from '../ports/index.ts'
 import { currentProcess, livenessOf } from '../process/index.ts'
 import { openTarget } from '../targets/index.ts'
 import { createVariableSource } from '../variables/index.ts'
@@ -64,9 +64,24 @@ export async function openWorld(options: WorldOptions): Promise<{ engine: Engine
     progress,
     boundary: () => {},
   }
-  const ledger = createLedger({ store: state, prefix: project.state.prefix, clock: systemClock, actor })
+  const findSigner = signerOf(options)
+  const ledger = createLedger({ store: state, prefix: project.state.prefix, clock: systemClock, actor, findSigner })
   const concurrency = options.concurrency ?? (Number(environment['TRUNKLINE_CONCURRENCY']) || defaultConcurrency)
   return { engine: { world, ledger, concurrency }, state }
+}
+
+/** Looked for only where trunk lists whose signatures count. */
+function signerOf({ source, environment }: WorldOptions): FindSigner {
+  let found: Promise<Signer | null> | null = null
+  const find = async (): Promise<Signer | null> => {
+    const { openSigner, ownKeyFrom } = await import('../signing/index.ts')
+    const named = ownKeyFrom(environment, (key) => configValue(source.local, key))
+    return named === null ? null : await openSigner({ ...named, environment })
+  }
+  return () => {
+    found ??= find()
+    return found
+  }
 }
 
 const openArtifacts = ({ project, home, environment }: WorldOptions, root: string): Promise<ArtifactStore> =>

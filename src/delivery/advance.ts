@@ -18,6 +18,7 @@ const maxErrors = 3
 
 /** `scene` is of any commit of the project: policy is read from trunk, whichever it is. */
 export async function advance(engine: Engine, scene: Scene, { only, signal }: AdvanceOptions): Promise<DeliveryResult> {
+  await engine.ledger.trust.require('builder')
   const environments: EnvironmentResult[] = []
   const all = Object.keys(scene.project.environments).flatMap((name) => policyOf(scene.project, name) ?? [])
   for (const policy of inUpstreamOrder(all)) {

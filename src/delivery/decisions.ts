@@ -1,9 +1,9 @@
 /** What people decide about an environment: approve, reject, hold, resume. Each is one event, written without the lease. */
 import type { NewEvent } from '../ledger/index.ts'
-import type { EnvironmentName, EnvironmentState, PlanHash } from '../model/index.ts'
+import type { Approval, EnvironmentName, EnvironmentState, PlanHash } from '../model/index.ts'
 import { erroredError, reason, refusedError, usageError } from '../model/index.ts'
 import { whyMayNotApprove } from '../planning/index.ts'
-import type { Engine } from './engine.ts'
+import type { DeliveryResult, Engine } from './engine.ts'
 import { notify } from './notify.ts'
 import { requirePolicy, type Scene } from './scene.ts'
 
@@ -12,12 +12,13 @@ async function decide(
   engine: Engine,
   environment: EnvironmentName,
   signal: AbortSignal,
-  decision: (state: EnvironmentState) => NewEvent | null,
+  decision: (state: EnvironmentState, approvals: readonly Approval[]) => NewEvent | null,
 ): Promise<EnvironmentState> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const snapshot = await engine.ledger.refresh(signal)
     const position = await engine.ledger.environment(snapshot, environment)
-    const event = decision(position.state)
+    const { approvals } = await engine.ledger.approvals(position)
+    const event = decision(position.state, approvals)
     if (event === null) return position.state
     const result = await engine.ledger.append(position, [event], null, signal)
     if (result.kind === 'appended') return result.position.state
@@ -39,8 +40,9 @@ export async function approve(
   { environment, plan, signal }: ApproveOptions,
 ): Promise<PlanHash> {
   const policy = requirePolicy(scene.project, environment)
+  await engine.ledger.trust.require('person')
   let approved: PlanHash | null = null
-  await decide(engine, environment, signal, (state) => {
+  await decide(engine, environment, signal, (state, approvals) => {
     const { waiting } = state
     if (waiting === null || waiting.plan === null) {
       throw usageError('NOTHING_TO_APPROVE', `nothing waits for approval in ${environment}`, {
@@ -67,13 +69,20 @@ export async function approve(
       })
     approved = waiting.plan
     const email = engine.world.actor.email.toLowerCase()
-    const isKnown = state.approvals.some(
-      (known) => known.plan === waiting.plan && known.actor.email.toLowerCase() === email,
-    )
+    const isKnown = approvals.some((known) => known.plan === waiting.plan && known.actor.email.toLowerCase() === email)
     return isKnown ? null : { kind: 'approved', plan: waiting.plan }
   })
   if (approved === null) throw new Error('approved nothing')
   return approved
+}
+
+/** The answer to an approval by somebody who does not deliver: it counts, and a builder takes it on. */
+export function awaitBuilder(environment: EnvironmentName): DeliveryResult {
+  const why = reason('awaiting-builder', `approved; a builder takes ${environment} on with its next run`, {
+    hint: 'trunkline advance, where a key of `builders` is at hand (a scheduled CI job)',
+  })
+  const waiting = { name: environment, outcome: 'waiting' as const, reasons: [why], deployment: null }
+  return { outcome: 'waiting', release: null, commit: null, reasons: [], environments: [waiting] }
 }
 
 export async function reject(
@@ -84,6 +93,7 @@ export async function reject(
   signal: AbortSignal,
 ): Promise<void> {
   requirePolicy(scene.project, environment)
+  await engine.ledger.trust.require('either')
   await decide(engine, environment, signal, ({ waiting }) => {
     if (waiting === null) throw usageError('NOTHING_TO_REJECT', `nothing waits in ${environment}`)
     const { release, view } = waiting.candidate
@@ -101,6 +111,7 @@ export async function hold(
   signal: AbortSignal,
 ): Promise<void> {
   const policy = requirePolicy(scene.project, environment)
+  await engine.ledger.trust.require('either')
   const reasons = why === '' ? [] : [reason('held', why)]
   let isNew = false
   const state = await decide(engine, environment, signal, (before) => {
@@ -120,6 +131,7 @@ export async function resume(
   signal: AbortSignal,
 ): Promise<void> {
   requirePolicy(scene.project, environment)
+  await engine.ledger.trust.require('person')
   await decide(engine, environment, signal, (state) =>
     state.held === null && state.passedOver.length === 0 ? null : { kind: 'resumed' },
   )

@@ -27,6 +27,7 @@ export async function deliver(engine: Engine, event: RefEvent, options: DeliverO
   if (scene.tip !== event.commit) return superseded(event, scene)
   const routes = matchRoutes(policies(scene), event.ref)
   if (routes.length === 0) return ends('nothing', event, null, [noRoute(event)], [])
+  await engine.ledger.trust.require('builder')
   const { open, refused } = await splitByReachability(engine, scene, routes)
   announceRoutes(engine, event, open)
 

@@ -85,11 +85,19 @@ async function deployOnce(engine: Engine, request: DeployRequest): Promise<Ended
         ? giveWay(engine, request, waiting)
         : await deployUnderLease(engine, session, request, waiting)
     await session.close()
-    return { result, queued: queuedIn(session) }
+    return { result: withVoided(engine, result, opened.voided), queued: queuedIn(session) }
   } catch (error) {
     await session.close().catch(() => {})
     throw error
   }
+}
+
+/** What somebody pushed and counts for nothing is told with the result, whatever that is. */
+function withVoided(engine: Engine, result: EnvironmentResult, voided: readonly Reason[]): EnvironmentResult {
+  const told = new Set(result.reasons.map((known) => known.message))
+  const news = voided.filter((known) => !told.has(known.message))
+  for (const { message } of news) engine.world.progress({ kind: 'note', message })
+  return news.length === 0 ? result : { ...result, reasons: [...result.reasons, ...news] }
 }
 
 function queuedIn(session: Session): Waiting | null {
@@ -152,10 +160,12 @@ async function deployUnderLease(
   if (early?.action === 'wait') return await wait(engine, session, request, null, early)
   if (gathered.problems.length > 0) return await cannotAct(engine, session, request, gathered.problems, resumes)
   if (resumes === null) {
+    const { approvals, refused } = await session.approvals()
     const approval = approvalGate({
       policy,
       people: request.project.people,
-      approvals: session.state().approvals,
+      approvals,
+      refused,
       plan: plan.hash,
       covers: plan.covers,
       waitingCovers: session.state().waiting?.covers ?? null,

@@ -28,6 +28,7 @@ export async function deployRevision(engine: Engine, options: DeployOptions): Pr
   const { commit, environment, signal } = options
   const scene = await openScene(engine, commit, null, signal)
   const policy = requirePolicy(scene.project, environment)
+  await engine.ledger.trust.require('builder')
   const made = await releaseFor(engine, scene, { mayBuild: policy.after.length === 0, retriesRed: false, signal })
   if (made.kind !== 'made') {
     const outcome = made.kind === 'failed' ? (made.step === null ? 'refused' : 'failed') : 'refused'
@@ -71,6 +72,7 @@ export async function retryDeployment(
   options: RetryDeploymentOptions,
 ): Promise<DeliveryResult> {
   const policy = requirePolicy(scene.project, options.environment)
+  await engine.ledger.trust.require('builder')
   const snapshot = await engine.ledger.refresh(options.signal)
   const { state } = await engine.ledger.environment(snapshot, policy.name)
   if (state.deployment?.trigger === 'rollback') {
@@ -102,6 +104,7 @@ export async function cancelDeployment(
   signal: AbortSignal,
 ): Promise<string[]> {
   const policy = requirePolicy(scene.project, environment)
+  await engine.ledger.trust.require('either')
   for (let attempt = 0; attempt < 10; attempt++) {
     const snapshot = await engine.ledger.refresh(signal)
     const position = await engine.ledger.environment(snapshot, policy.name)

@@ -1,4 +1,5 @@
 /** The engine: what happens when a ref moves, and what people can make happen. `deliver.ts` tells the story. */
+export * from './adopt.ts'
 export * from './advance.ts'
 export * from './check-commit.ts'
 export * from './decisions.ts'

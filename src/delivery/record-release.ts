@@ -24,6 +24,10 @@ export async function keepWhatIsDone(engine: Engine, { builds, checks }: Learned
 /** Someone else's bytes count, and these builds had been made from bytes that do not: they have to be built again. */
 export type Spoiled = { kind: 'spoiled'; services: ServiceName[] }
 
+/** Checks of a pull request need no key: without one they are run and not written down. */
+const isUnrecorded = async (engine: Engine, { checksOnly }: ReleaseOptions): Promise<boolean> =>
+  checksOnly && !(await engine.ledger.trust.can('builder'))
+
 /** Where someone was first, their bytes are taken and the release is composed anew. */
 export async function recordRelease(
   engine: Engine,
@@ -31,6 +35,7 @@ export async function recordRelease(
   learned: Learned,
   options: ReleaseOptions,
 ): Promise<MadeRelease | Spoiled> {
+  if (await isUnrecorded(engine, options)) return { kind: 'missing', reasons: [] }
   for (let attempt = 0; attempt < 5; attempt++) {
     const release = options.checksOnly
       ? null
@@ -97,6 +102,7 @@ export async function recordFailure(
   checks: CheckRecord[],
   options: ReleaseOptions,
 ): Promise<MadeRelease> {
+  if (await isUnrecorded(engine, options)) return { kind: 'failed', ...red }
   const commit: CommitRecord | null = options.checksOnly
     ? null
     : {

@@ -34,6 +34,7 @@ export type RollbackOptions = {
 
 export async function rollback(engine: Engine, scene: Scene, options: RollbackOptions): Promise<DeliveryResult> {
   const policy = requirePolicy(scene.project, options.environment)
+  await engine.ledger.trust.require('builder')
   const opened = await openSession({
     world: engine.world,
     ledger: engine.ledger,

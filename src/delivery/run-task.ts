@@ -21,6 +21,7 @@ export type RunTaskOptions = {
 /** The task of the release that runs there, in its bytes; what it printed goes to `log`. */
 export async function runTask(engine: Engine, scene: Scene, options: RunTaskOptions): Promise<Verdict> {
   const policy = requirePolicy(scene.project, options.environment)
+  await engine.ledger.trust.require('builder')
   const opened = await openSession({
     world: engine.world,
     ledger: engine.ledger,

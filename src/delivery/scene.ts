@@ -3,6 +3,7 @@
  * A branch cannot grant itself anything: not even which branch is the trunk is its own word.
  */
 import { combinePolicyAndRecipe } from '../config/combine.ts'
+import { signersOf } from '../ledger/index.ts'
 import type { Commit, CommitId, EnvironmentPolicy, Project, Reason, RefName } from '../model/index.ts'
 import { usageError } from '../model/index.ts'
 import { branchRef } from '../planning/index.ts'
@@ -34,6 +35,8 @@ export async function openScene(
   const tip = ref === null ? null : (tips.get(ref) ?? null)
   const policy = await readPolicy(engine, { recipe, recipeCommit: id, head, tips, guessedTrunk, signal })
   const { project, ignored } = combinePolicyAndRecipe(policy.project, recipe)
+  // Whose signatures count is policy too.
+  engine.ledger.trust.under(signersOf(project))
   return { commit, project, ignored, tip, trunk: policy.trunk }
 }
 

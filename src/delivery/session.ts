@@ -3,9 +3,9 @@
  * pushed together with a renewal, so that who lost the lease cannot write, and learns of it at once.
  */
 import { canonicalJson } from '../hashing/index.ts'
-import type { EnvironmentPosition, Lease, Ledger, NewEvent } from '../ledger/index.ts'
+import type { CountedApprovals, EnvironmentPosition, Lease, Ledger, NewEvent } from '../ledger/index.ts'
 import { nextLease, released, renewed } from '../ledger/index.ts'
-import type { EnvironmentName, EnvironmentState } from '../model/index.ts'
+import type { EnvironmentName, EnvironmentState, Reason } from '../model/index.ts'
 import { cancelledError, erroredError, TrunklineError } from '../model/index.ts'
 import type { World } from '../ports/index.ts'
 import { withTimeout } from './timeout.ts'
@@ -14,6 +14,8 @@ export type Session = {
   readonly environment: EnvironmentName
   /** As of the last event written or seen. */
   state(): EnvironmentState
+  /** The approvals in it that count, and those that were pushed and do not. */
+  approvals(): Promise<CountedApprovals>
   readonly epoch: number
   /** Aborted when the caller cancels, the lease is lost, or someone aborted the deployment in the ledger. */
   readonly signal: AbortSignal
@@ -24,7 +26,12 @@ export type Session = {
 }
 
 export type OpenedSession =
-  | { kind: 'open'; session: Session }
+  | {
+      kind: 'open'
+      session: Session
+      /** What was pushed to its history and counts for nothing. */
+      voided: readonly Reason[]
+    }
   /** Somebody else is at work and alive. */
   | { kind: 'busy'; holder: string }
 
@@ -70,8 +77,8 @@ export async function openSession(options: SessionOptions): Promise<OpenedSessio
       const lease = nextLease(current.lease, environment, world.holder, ledger.at())
       const result = await ledger.append(position, [], { expected: current.tip, lease }, signal)
       if (result.kind === 'lost-race') continue
-      const leaseTip = result.leaseTip
-      return { kind: 'open', session: createSession(options, result.position, { tip: leaseTip, lease }) }
+      const session = createSession(options, position, { tip: result.leaseTip, lease })
+      return { kind: 'open', session, voided: (position.voided ?? []).map((known) => known.reason) }
     }
     if (watched === null) {
       await options.onBusy?.(holder.label)
@@ -215,6 +222,7 @@ function createSession(
   return {
     environment,
     state: () => position.state,
+    approvals: () => ledger.approvals(position),
     epoch: taken.lease.epoch,
     signal,
     append: (...events) =>

@@ -204,7 +204,8 @@ async function planEnvironment(
   const { environment: policy } = match
   const snapshot = await engine.ledger.refresh(signal)
   const yanks = await engine.ledger.yanks(snapshot)
-  const { state } = await engine.ledger.environment(snapshot, policy.name)
+  const position = await engine.ledger.environment(snapshot, policy.name)
+  const { state } = position
   const candidate: Candidate = {
     release: release.id,
     view: viewOf(release, policy.name),
@@ -233,6 +234,7 @@ async function planEnvironment(
         scene,
         release,
         state,
+        approvals: await engine.ledger.approvals(position),
         snapshot,
         yanks,
         plan,
@@ -253,7 +255,7 @@ async function planEnvironment(
     environment: {
       name: policy.name,
       action,
-      reasons: [...why, ...gathered.problems],
+      reasons: distinctReasons([...why, ...gathered.problems, ...(position.voided ?? []).map((known) => known.reason)]),
       plan: pending.size === 0 ? plan.hash : null,
       services,
     },
@@ -261,11 +263,17 @@ async function planEnvironment(
   }
 }
 
+/** A refused approval is told by its gate and by its history. */
+const distinctReasons = (reasons: readonly Reason[]): Reason[] => [
+  ...new Map(reasons.map((known) => [known.message, known])).values(),
+]
+
 type GateFacts = {
   policy: EnvironmentPolicy
   scene: Scene
   release: Release
   state: Awaited<ReturnType<Engine['ledger']['environment']>>['state']
+  approvals: Awaited<ReturnType<Engine['ledger']['approvals']>>
   snapshot: Awaited<ReturnType<Engine['ledger']['refresh']>>
   yanks: Awaited<ReturnType<Engine['ledger']['yanks']>>
   plan: ReturnType<typeof planDeployment>
@@ -280,7 +288,7 @@ async function decide(engine: Engine, facts: GateFacts): Promise<GateDecision> {
     approvalGate({
       policy,
       people: scene.project.people,
-      approvals: state.approvals,
+      ...facts.approvals,
       plan: plan.hash,
       covers: plan.covers,
       waitingCovers: state.waiting?.covers ?? null,

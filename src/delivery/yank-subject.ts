@@ -28,6 +28,7 @@ export type YankAnswer = {
 type Named = { subject: Yank['subject']; label: string }
 
 export async function yankSubject(engine: Engine, scene: Scene, options: YankOptions): Promise<YankAnswer> {
+  await engine.ledger.trust.require('either')
   const snapshot = await engine.ledger.refresh(options.signal)
   const { subject, label } = await nameSubject(engine, snapshot, options)
   if (subject.kind === 'artifact') await yankArtifact(engine, subject.artifact, options.why, options.signal)
@@ -37,6 +38,7 @@ export async function yankSubject(engine: Engine, scene: Scene, options: YankOpt
 }
 
 export async function unyankSubject(engine: Engine, _scene: Scene, options: YankOptions): Promise<YankAnswer> {
+  await engine.ledger.trust.require('person')
   const snapshot = await engine.ledger.refresh(options.signal)
   const { subject, label } = await nameSubject(engine, snapshot, options)
   const known = (await engine.ledger.yanks(snapshot)).find((yank) => keyOf(yank.subject) === keyOf(subject))

@@ -5,7 +5,7 @@
 
 export { decodePath, encodePath, hasRawBytes } from '../model/path-bytes.ts'
 export { withoutCredentials } from './credentials.ts'
-export { findRepository, type LocalRepository } from './local-repository.ts'
+export { configValue, findRepository, type LocalRepository } from './local-repository.ts'
 export { locationAt, type RemoteLocation, resolveFetchLocation, resolveStateLocation } from './remote-location.ts'
 export { type OpenedSourceRepository, openSourceRepository, type SourceRepositoryOptions } from './source-repository.ts'
 export { type OpenedStateStore, openStateStore, type StateStoreOptions } from './state-store.ts'

@@ -32,9 +32,9 @@ export function commitStream(
     const parent = update.change.kind === 'append' ? update.expected : null
     for (const [position, commit] of commits.entries()) {
       mark++
-      const tree = commit.base === undefined ? null : (trees?.get(commit.base) ?? null)
-      if (commit.base !== undefined && tree === null) throw new TypeError('a base has a tree')
-      parts.push(commitCommand({ branch, mark, commit, parent: position === 0 ? parent : null, tree }))
+      parts.push(
+        commitCommand({ branch, mark, commit, parent: position === 0 ? parent : null, start: startOf(commit, trees) }),
+      )
     }
     tipCount++
     parts.push(Buffer.from(`get-mark :${mark}\nreset ${branch}\nfrom ${zeroId}\n\n`))
@@ -67,9 +67,9 @@ function commitCommand(request: {
   mark: number
   commit: StateCommit
   parent: CommitId | null
-  tree: ObjectId | null
+  start: string
 }): Buffer {
-  const { branch, mark, commit, parent, tree } = request
+  const { branch, mark, commit, parent, start } = request
   const who = `${identity(commit.author)} ${Math.floor(timeOf(commit.at) / 1000)} +0000`
   const message = Buffer.from(commitMessage(commit))
   const head = `commit ${branch}\nmark :${mark}\nauthor ${who}\ncommitter ${who}\ndata ${message.length}\n`
@@ -81,11 +81,20 @@ function commitCommand(request: {
     Buffer.from(head),
     message,
     Buffer.from(`\n${parent === null ? '' : `from ${parent}\n`}`),
-    Buffer.from(tree === null ? '' : `M 040000 ${tree} ""\n`),
+    Buffer.from(start),
     ...commit.remove.map((path) => Buffer.from(`D ${quotePath(path)}\n`)),
     ...files,
     Buffer.from('\n'),
   ])
+}
+
+/** Puts a base's tree in the place of the parent's. */
+function startOf({ base }: StateCommit, trees: StreamOptions['trees']): string {
+  if (base === undefined) return ''
+  if (base === null) return 'deleteall\n'
+  const tree = trees?.get(base)
+  if (tree === undefined) throw new TypeError('a base has a tree')
+  return `M 040000 ${tree} ""\n`
 }
 
 function timeOf(at: string): number {

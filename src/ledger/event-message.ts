@@ -64,6 +64,8 @@ export function subjectOf(event: LedgerEvent): string {
       return `${environment}: hook ${event.hook} started`
     case 'hook-ended':
       return `${environment}: hook ${event.hook} ${event.outcome}`
+    case 'adopted':
+      return `${environment}: ${event.actor.name} vouches for the history up to ${short(event.tip)}`
   }
 }
 

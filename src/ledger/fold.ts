@@ -248,6 +248,8 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
       })
       return state
     }
+    case 'adopted':
+      return state
     case 'hook-ended': {
       const known = before.deployment?.id === event.deployment ? before.deployment.hooks[event.key] : undefined
       if (before.deployment === null || known === undefined) return state

@@ -10,6 +10,7 @@ import type {
   ReleaseId,
 } from '../model/index.ts'
 import { erroredError, short } from '../model/index.ts'
+import type { StateCommit, StateUpdate } from '../ports/index.ts'
 import { assertStandsFor, formatDocument, parseDocument } from './document.ts'
 import type { Ledger, Snapshot } from './ledger.ts'
 import { buildRecordShape, checkRecordShape, commitRecordShape, releaseShape } from './shapes/documents.ts'
@@ -72,8 +73,8 @@ export async function readRecords(
 ): Promise<Records> {
   const builds = new Map<InputHash, BuildRecord>()
   const checks = new Map<InputHash, CheckRecord>()
-  const tip = snapshot.get(ledger.refs.builds)
-  if (tip === undefined) return { builds, checks }
+  const { base: tip } = await ledger.records(snapshot)
+  if (tip === null) return { builds, checks }
   const files = await ledger.store.readFiles(tip, [...keys.builds.map(buildPath), ...keys.checks.map(checkPath)])
   for (const hash of keys.builds) {
     const text = files.get(buildPath(hash))
@@ -101,8 +102,8 @@ export async function readRelease(ledger: Ledger, snapshot: Snapshot, id: Releas
 }
 
 async function readOne(ledger: Ledger, snapshot: Snapshot, path: string): Promise<string | null> {
-  const tip = snapshot.get(ledger.refs.builds)
-  if (tip === undefined) return null
+  const { base: tip } = await ledger.records(snapshot)
+  if (tip === null) return null
   return (await ledger.store.readFiles(tip, [path])).get(path) ?? null
 }
 
@@ -153,19 +154,17 @@ export async function writeRecords(
       else put[commitPath(commit.commit)] = formatDocument(commit)
     }
     if (Object.keys(put).length === 0) return { kind: 'recorded', commit }
-    const result = await ledger.store.push(
-      [
-        {
-          ref: ledger.refs.builds,
-          expected: snapshot.get(ledger.refs.builds) ?? null,
-          change: {
-            kind: 'append',
-            commits: [{ ...recordMessage(news), author, at: ledger.at(), put, remove: [] }],
-          },
-        },
-      ],
-      signal,
+    const expected = snapshot.get(ledger.refs.builds) ?? null
+    const { base } = await ledger.records(snapshot)
+    const batch: StateCommit = { ...recordMessage(news), author, at: ledger.at(), put, remove: [] }
+    const commits = await ledger.trust.sign(
+      ledger.refs.builds,
+      // What was pushed in between and is not signed by a builder is not carried along.
+      [base === expected ? batch : { ...batch, base }],
+      ['builder'],
     )
+    const update: StateUpdate = { ref: ledger.refs.builds, expected, change: { kind: 'append', commits } }
+    const result = await ledger.store.push([update], signal)
     if (result.kind === 'pushed') return { kind: 'recorded', commit }
   }
   throw erroredError('RECORDS_BUSY', 'the build records moved twenty times in a row', { hint: 'run it again' })

@@ -10,6 +10,12 @@ export type StateRefs = {
   lease(name: EnvironmentName): RefName
 }
 
+/** The environment whose history a ref holds; null where it is no environment's. */
+export function environmentOf(refs: StateRefs, ref: RefName): EnvironmentName | null {
+  const prefix = `${refs.all}env/`
+  return ref.startsWith(prefix) ? ref.slice(prefix.length) : null
+}
+
 export const stateRefs = (prefix: string): StateRefs => ({
   all: `${prefix}/`,
   builds: `${prefix}/builds`,

@@ -34,6 +34,7 @@ export type EventKind =
   | 'waiting'
   | 'hook-started'
   | 'hook-ended'
+  | 'adopted'
 
 /** What is to run, or runs: a release as one environment sees it, and how it came there. */
 export type Candidate = {
@@ -137,6 +138,8 @@ export type EventDetail =
       outcome: 'succeeded' | 'failed' | 'assumed'
       logTail: string[]
     }
+  /** A builder vouches for the history as it stands: what was at `tip` counts, whoever signed it. */
+  | { kind: 'adopted'; tip: CommitId }
 
 /** A commit on its way to an environment; its release may not exist (yet, or ever). Every `Candidate` is one. */
 export type Attempt = Omit<Candidate, 'release' | 'view'> & { release: ReleaseId | null; view: ViewHash | null }

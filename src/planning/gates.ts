@@ -159,6 +159,8 @@ export type ApprovalFacts = {
   policy: EnvironmentPolicy
   people: Record<string, Person[]>
   approvals: readonly Approval[]
+  /** Why others that were pushed do not count: nobody who may has signed them. */
+  refused?: readonly Reason[]
   plan: PlanHash
   covers: Record<string, string>
   /** What the waiting plan covered, to say what moved since. */
@@ -179,6 +181,7 @@ export function approvalGate(facts: ApprovalFacts): GateDecision {
     else reasons.push(refusal)
   }
   if (counted.size >= rule.quorum) return pass
+  reasons.push(...(facts.refused ?? []))
   const missing = rule.quorum - counted.size
   const by = rule.by.length > 0 ? ` of ${rule.by.join(', ')}` : ''
   reasons.unshift(

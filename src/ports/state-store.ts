@@ -13,8 +13,8 @@ export type StateCommit = {
   /** Path to UTF-8 text. */
   put: Record<string, string>
   remove: string[]
-  /** Whose tree it starts from, where the tip's does not count. Only of a first commit. */
-  base?: CommitId
+  /** Whose tree it starts from, where the tip's does not count; null: from an empty one. Only of a first commit. */
+  base?: CommitId | null
   /** Who signs it, as git signs commits. */
   signer?: Pick<Signer, 'sign'>
 }

@@ -40,7 +40,7 @@ export type EnvironmentStatus = {
     /** What the environment went back to by itself. */
     rolledBackTo: { version: string; at: string } | null
   } | null
-  /** What could not be asked. */
+  /** What could not be asked, and what was pushed to its history and counts for nothing. */
   reasons: Reason[]
   services: ServiceStatus[]
 }
@@ -57,7 +57,12 @@ export type ServiceStatus = {
 }
 
 /** One line of `log`: the ledger's commit and the event in it. */
-export type LogEntry = { oid: CommitId; event: LedgerEvent }
+export type LogEntry = {
+  oid: CommitId
+  event: LedgerEvent
+  /** Why it counts for nothing. */
+  voided?: Reason
+}
 
 /** `where <rev>`: how far a commit has got. */
 export type WhereDocument = {

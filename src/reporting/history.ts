@@ -23,7 +23,7 @@ export async function historyOf(
 }
 
 /** What tools read: the same facts at the same place whatever the kind (design section 8). */
-export function flatten({ oid, event }: LogEntry) {
+export function flatten({ oid, event, voided }: LogEntry) {
   const candidate = candidateOf(event)
   return {
     oid,
@@ -33,5 +33,6 @@ export function flatten({ oid, event }: LogEntry) {
     commit: candidate?.commit ?? null,
     version: candidate?.version ?? null,
     deployment: 'deployment' in event ? (event.deployment ?? null) : null,
+    ...(voided === undefined ? {} : { voided }),
   }
 }

@@ -25,11 +25,12 @@ export async function statusOf(
     names.map(async (name) => {
       const policy = policyOf(scene.project, name)
       if (policy === null) throw new Error(`no policy for ${name}`)
-      const { state } = await engine.ledger.environment(snapshot, name)
+      const { state, voided = [] } = await engine.ledger.environment(snapshot, name)
       const release = state.running === null ? null : await readRelease(engine.ledger, snapshot, state.running.release)
       const isYanked = release !== null && yankGate(release, name, yanks).action === 'refuse'
       const observed = await observeAll(engine, policy, state, signal)
-      return describe(state, observed, isYanked, await lastFailure(engine, snapshot, state))
+      const status = describe(state, observed, isYanked, await lastFailure(engine, snapshot, state))
+      return { ...status, reasons: [...status.reasons, ...voided.map((known) => known.reason)] }
     }),
   )
 }

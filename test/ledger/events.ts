@@ -1,6 +1,6 @@
 /** Arbitrary events over a small world of releases and deployments, so that they meet each other. */
 import fc from 'fast-check'
-import type { Candidate, EventDetail, LedgerEvent, Reason } from '../../src/model/index.ts'
+import type { Candidate, CommitId, EventDetail, LedgerEvent, Reason } from '../../src/model/index.ts'
 
 /** Ids in tests are digits repeated; their brands are given here, once. */
 const id = (digit: number, length: number): never => String(digit).repeat(length) as never
@@ -132,4 +132,5 @@ export const anyEvent: fc.Arbitrary<EventDetail> = fc.oneof(
     outcome: fc.constantFrom('succeeded' as const, 'failed' as const, 'assumed' as const),
     logTail,
   }),
+  fc.record({ kind: fc.constant('adopted' as const), tip: fc.constant('ab'.repeat(20) as CommitId) }),
 )

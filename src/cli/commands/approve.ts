@@ -17,6 +17,8 @@ export const approve: Command = {
         plan: textOption(invocation, 'plan'),
         signal: invocation.signal,
       })
+      const { trust } = engine.ledger
+      if (!(await trust.can('builder'))) return delivery.awaitBuilder(environment)
       return await delivery.advance(engine, scene, { only: [environment], signal: invocation.signal })
     }),
 }

@@ -172,6 +172,7 @@ export const eventShape: Shape = all(
       outcome: oneOf('succeeded', 'failed', 'assumed'),
       logTail: lines,
     }),
+    adopted: object({ tip: objectId }),
   }),
 )
 

@@ -37,7 +37,7 @@ export function renderLog(entries: readonly LogEntry[], style: Style, options: L
   )
 }
 
-const row = ({ oid, event }: LogEntry, pen: Pen, options: LogPageOptions): Line[] => [
+const row = ({ oid, event, voided }: LogEntry, pen: Pen, options: LogPageOptions): Line[] => [
   [pen.warn(short(oid))],
   [pen.dim(formatRelative(event.at, options.nowMs))],
   ...(options.environments === true ? [[pen.strong(event.environment)]] : []),
@@ -45,6 +45,7 @@ const row = ({ oid, event }: LogEntry, pen: Pen, options: LogPageOptions): Line[
   [
     ...spaced(...subject(event).map((part, index) => (index === 0 ? pen.plain(part) : pen.dim(part)))),
     ...by(event, pen),
+    ...(voided === undefined ? [] : [pen.bad(`  does not count: ${voided.message}`)]),
   ],
 ]
 
@@ -64,6 +65,7 @@ const kindTones: Record<EventKind, Tone> = {
   waiting: 'warn',
   'hook-started': 'dim',
   'hook-ended': 'dim',
+  adopted: 'plain',
 }
 
 const by = (event: LedgerEvent, pen: Pen): Line => [pen.dim(`  ${event.actor.name}`)]
@@ -98,6 +100,8 @@ function subject(event: LedgerEvent): string[] {
       return [event.hook, event.irreversible ? 'irreversible' : '']
     case 'hook-ended':
       return [event.hook, event.outcome]
+    case 'adopted':
+      return [`the history up to ${short(event.tip)}`]
     case 'aborted':
     case 'held':
     case 'resumed':

@@ -39,7 +39,7 @@ test('whatever is taken for a host, ssh reads no option out of it', () => {
     fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
       const address = parseHostAddress(parts.join(''))
       if ('problem' in address || address.kind === 'local') return
-      const argv = sshArgv(address, { configFile: null, aliveIntervalSeconds: 4 }, 'true')
+      const argv = sshArgv(address, { configFile: null, connectTimeoutSeconds: 10, aliveIntervalSeconds: 4 }, 'true')
       assert.deepEqual(argv.slice(-3), ['--', address.host, 'true'])
       assert.doesNotMatch(address.host, /^-|[^\w.:-]/)
       if (address.user !== null) assert.match(address.user, /^\w[\w.-]*$/)

@@ -57,6 +57,7 @@ async function publicNameOf(name: string, surroundings: HostSurroundings, signal
   return ssh === null ? '127.0.0.1' : (await import('./ssh/resolve-host.ts')).hostNameOf(ssh, signal)
 }
 
+const connectTimeoutSeconds = 10
 /** A silence of three times this is a lost connection. */
 const aliveIntervalSeconds = 4
 
@@ -69,5 +70,5 @@ export function sshHost(name: string, { ssh }: Pick<HostSurroundings, 'ssh'> = {
   }
   if (address.kind === 'local') return null
   const configFile = process.env['TRUNKLINE_SSH_CONFIG'] || null
-  return { name, address, options: { configFile, aliveIntervalSeconds, ...ssh } }
+  return { name, address, options: { configFile, connectTimeoutSeconds, aliveIntervalSeconds, ...ssh } }
 }

@@ -6,10 +6,11 @@
  * The channel is HTTP/2: streams with flow control of their own. `/agent` is one connection to the agent's socket,
  * whatever is said on it; `/ensure`, `/replace` and `/ask` make sure that an agent runs.
  */
-import { existsSync, statfsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import { connect } from 'node:net'
-import { Duplex } from 'node:stream'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '../../../clock/index.ts'
 import { homeAt } from '../../../home/index.ts'
 import { TrunklineError } from '../../../model/index.ts'
@@ -92,6 +93,29 @@ function carryToAgent(stream: ServerHttp2Stream, { socket }: FleetPaths): void {
   stream.once('close', () => agent.destroy())
 }
 
+/**
+ * HTTP/2 wants a socket of the operating system's own: over a pair of streams Node 24.21 now and then fails an assertion
+ * of its own (`JSStreamSocket`), which would end us. So it gets one end of a socket, and our input and output the other.
+ */
+async function socketOverStandardStreams(): Promise<Socket> {
+  const folder = mkdtempSync(join(tmpdir(), 'trunkline-bridge-'))
+  const server = createServer()
+  try {
+    const path = join(folder, 's')
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
+    const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
+    const near = connect(path)
+    const far = await accepted
+    process.stdin.pipe(far)
+    far.pipe(process.stdout)
+    for (const stream of [near, far, process.stdin, process.stdout]) stream.on('error', () => process.exit(0))
+    return near
+  } finally {
+    server.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 const isWish = (word: string): word is Wish => ['ensure', 'replace', 'ask'].includes(word)
 
 function watch(session: ServerHttp2Session): void {
@@ -104,10 +128,9 @@ function watch(session: ServerHttp2Session): void {
   }, pingEveryMs).unref()
 }
 
+const socket = await socketOverStandardStreams()
 greet()
-const session = performServerHandshake(Duplex.from({ readable: process.stdin, writable: process.stdout }), {
-  settings: channelSettings,
-})
+const session = performServerHandshake(socket, { settings: channelSettings })
 session.on('stream', (stream, headers) => {
   stream.on('error', () => {})
   const wish = String(headers[':path']).slice(1)

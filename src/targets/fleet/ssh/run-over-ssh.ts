@@ -1,5 +1,6 @@
 /** One command on a host, to its end. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { cancelledError, erroredError } from '../../../model/index.ts'
 import { type SshAddress, type SshOptions, sshArgv } from './ssh-command.ts'
@@ -19,13 +20,34 @@ const maxOutputBytes = 64 * 1024
 const sshFault = 255
 
 /** In a session of its own: Ctrl-C is ours to act on, and there is no terminal to ask a question at. */
-export function spawnSsh({ address, options }: SshHost, command: string): ChildProcess {
+const spawnOptions = () => ({
+  env: { ...process.env, LC_ALL: 'C', SSH_ASKPASS_REQUIRE: 'never' },
+  detached: true,
+})
+
+function spawnSsh({ address, options }: SshHost, command: string): ChildProcess {
   const [program, ...parameters] = sshArgv(address, options, command)
-  return spawn(program, parameters, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, LC_ALL: 'C', SSH_ASKPASS_REQUIRE: 'never' },
-    detached: true,
+  return spawn(program, parameters, { stdio: 'pipe', ...spawnOptions() })
+}
+
+/** Joins standard input and output to one socket, then becomes `ssh`, whose words are its arguments. */
+const onOneSocket = 'exec "$@" <&3 >&3 3>&-'
+
+export type SshConversation = { child: ChildProcess; socket: Socket }
+
+/**
+ * Input and output of a command on a host as one socket. HTTP/2 wants the operating system's own: over a pair of streams
+ * Node 24.21 now and then fails an assertion of its own (`JSStreamSocket`), which ends the process.
+ */
+export function converseOverSsh({ address, options }: SshHost, command: string): SshConversation {
+  const argv = sshArgv(address, options, command)
+  const child = spawn('/bin/sh', ['-c', onOneSocket, 'sh', ...argv], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    ...spawnOptions(),
   })
+  const socket = child.stdio[3]
+  if (!(socket instanceof Socket)) throw new Error('a pipe of a child is a socket')
+  return { child, socket }
 }
 
 /** Its standard output. Errored `HOST_COMMAND` where it fails there; see `sshFailure` for the rest. */

@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { Socket } from 'node:net'
-import { Duplex, PassThrough } from 'node:stream'
+import { type Duplex, PassThrough, type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { cancelledError, erroredError, TrunklineError } from '../../../model/index.ts'
 import {
@@ -20,7 +20,7 @@ import type { AgentDescription } from '../agent/protocol.ts'
 import { agentProgram } from './agent-program.ts'
 import { byteStreamOver } from './channel-stream.ts'
 import { bridgeCommand } from './host-scripts.ts'
-import { boundedText, type SshHost, spawnSsh } from './run-over-ssh.ts'
+import { boundedText, converseOverSsh, type SshConversation, type SshHost } from './run-over-ssh.ts'
 import { sshFailure, sshMissing } from './ssh-failure.ts'
 
 export type SshChannel = {
@@ -49,10 +49,11 @@ const idleMs = 120_000
 /** Errors are those of `ssh`, by name of the host; cancelled where the signal is aborted meanwhile. */
 export async function openChannel(host: SshHost, signal: AbortSignal): Promise<SshChannel | NoProgram> {
   if (signal.aborted) throw cancelledError()
-  const child = spawnSsh(host, bridgeCommand(agentProgram().id))
+  const conversation = converseOverSsh(host, bridgeCommand(agentProgram().id))
+  const { child } = conversation
   const errors = boundedText(child.stderr)
   try {
-    const line = await firstLine(child, host, errors, signal)
+    const line = await firstLine(conversation, host, errors, signal)
     if (line.startsWith(missingMark)) {
       child.kill()
       return { missing: line.slice(missingMark.length).trim() === 'former' ? 'former' : 'never' }
@@ -60,7 +61,7 @@ export async function openChannel(host: SshHost, signal: AbortSignal): Promise<S
     const greeting = greetingSchema.safeParse(parseJson(line.slice(bridgeMark.length)))
     if (!greeting.success)
       throw erroredError('BRIDGE_ANSWER', `${host.name} greets in a way this version does not know`)
-    return overChild(child, host, greeting.data, errors)
+    return overSocket(conversation, host, greeting.data, errors)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -68,9 +69,12 @@ export async function openChannel(host: SshHost, signal: AbortSignal): Promise<S
 }
 
 /** The first line that is ours; what comes after it stays in the stream. */
-function firstLine(child: ChildProcess, host: SshHost, errors: () => string, signal: AbortSignal): Promise<string> {
-  const output = child.stdout
-  if (output === null) throw new Error('ssh was started without pipes')
+function firstLine(
+  { child, socket: output }: SshConversation,
+  host: SshHost,
+  errors: () => string,
+  signal: AbortSignal,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let seen = Buffer.alloc(0)
     const settle = (end: () => void) => {
@@ -119,22 +123,22 @@ function failureOf(host: SshHost, code: number | null, errors: string): Trunklin
   )
 }
 
-function overChild(child: ChildProcess, host: SshHost, greeting: BridgeGreeting, errors: () => string): SshChannel {
-  const { stdin, stdout } = child
-  if (stdin === null || stdout === null) throw new Error('ssh was started without pipes')
-  const session = connectHttp2('http://agent', {
-    createConnection: () => Duplex.from({ readable: stdout, writable: stdin }),
-    settings: channelSettings,
-  })
+function overSocket(
+  { child, socket }: SshConversation,
+  host: SshHost,
+  greeting: BridgeGreeting,
+  errors: () => string,
+): SshChannel {
+  const session = connectHttp2('http://agent', { createConnection: () => socket, settings: channelSettings })
   const close = () => {
     session.destroy()
-    stdin.destroy()
+    socket.destroy()
     child.kill()
   }
   session.on('error', () => {})
   session.once('close', close)
   child.once('exit', () => session.destroy())
-  const use = countUses(child, session, close)
+  const use = countUses(child, [socket, child.stderr], session, close)
 
   const lost = () => {
     const said = errors().trim()
@@ -187,8 +191,13 @@ function overChild(child: ChildProcess, host: SshHost, greeting: BridgeGreeting,
 }
 
 /** While a stream is open this process must not end; while none is, the channel must not keep it, and is closed later. */
-function countUses(child: ChildProcess, session: ClientHttp2Session, close: () => void) {
-  const handles = [child.stdin, child.stdout, child.stderr].filter((stream) => stream instanceof Socket)
+function countUses(
+  child: ChildProcess,
+  streams: ReadonlyArray<Readable | null>,
+  session: ClientHttp2Session,
+  close: () => void,
+) {
+  const handles = streams.filter((stream) => stream instanceof Socket)
   let uses = 0
   let idle: NodeJS.Timeout | undefined
   const rest = () => {

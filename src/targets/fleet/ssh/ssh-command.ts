@@ -6,11 +6,11 @@ export type SshAddress = Extract<HostAddress, { kind: 'ssh' }>
 export type SshOptions = {
   /** A file in place of `~/.ssh/config`. */
   configFile: string | null
+  connectTimeoutSeconds: number
   /** A connection that is silent for this long three times is lost. */
   aliveIntervalSeconds: number
 }
 
-export const connectTimeoutSeconds = 10
 const aliveCount = 3
 
 /**
@@ -30,7 +30,6 @@ const fixedOptions: Readonly<Record<string, string>> = {
   RemoteCommand: 'none',
   ControlMaster: 'no',
   ControlPath: 'none',
-  ConnectTimeout: String(connectTimeoutSeconds),
   ServerAliveCountMax: String(aliveCount),
   LogLevel: 'ERROR',
 }
@@ -46,7 +45,11 @@ export function sshResolveArgv(address: SshAddress, options: SshOptions): [strin
 }
 
 function sshPrefix({ user, port }: SshAddress, options: SshOptions): [string, ...string[]] {
-  const settings = { ...fixedOptions, ServerAliveInterval: String(options.aliveIntervalSeconds) }
+  const settings = {
+    ...fixedOptions,
+    ConnectTimeout: String(options.connectTimeoutSeconds),
+    ServerAliveInterval: String(options.aliveIntervalSeconds),
+  }
   return [
     'ssh',
     ...(options.configFile === null ? [] : ['-F', options.configFile]),

@@ -53,7 +53,7 @@ function describeStage({ kind }: StagedStrategy, { weight, verify, pauseMs }: Ro
   const checks = verify === null || verify.length === 0 ? '' : ` (${verify.join(', ')})`
   if (kind === 'canary') return `${weight} %${pauseMs > 0 ? ` for ${durationText(pauseMs)}` : ''}${checks}`
   if (weight === 0) return `aside${checks}`
-  return `switched${pauseMs > 0 ? `, the old set kept for ${durationText(pauseMs)}` : ''}`
+  return `switched${checks}${pauseMs > 0 ? `, the old set kept for ${durationText(pauseMs)}` : ''}`
 }
 
 function durationText(ms: number): string {

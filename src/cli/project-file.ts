@@ -18,7 +18,7 @@ export async function readProject(
   commit: CommitId,
 ): Promise<Project> {
   const bytes = await source.readFile(commit, projectFile)
-  if (bytes === null) throw missingProjectFile(workingCopy, commit)
+  if (bytes === null) throw await missingProjectFile(source, workingCopy, commit)
   return await projectOf(cacheDirectory, bytes, async () => {
     const { parseProjectOrThrow } = await import('../config/parse-project.ts')
     // As git writes a file of another commit: the mistake is not in the file that the person has open.
@@ -49,7 +49,13 @@ export const noCommits = (): TrunklineError =>
     hint: `write a ${projectFile}, then: git add ${projectFile} && git commit`,
   })
 
-function missingProjectFile({ configuration, head }: WorkingCopy, commit: CommitId): TrunklineError {
+async function missingProjectFile(
+  { local }: OpenedSourceRepository,
+  { head }: WorkingCopy,
+  commit: CommitId,
+): Promise<TrunklineError> {
+  const { fileState } = await import('../git/index.ts')
+  const configuration = await fileState(local, projectFile)
   const isWritten = configuration === 'untracked' || configuration === 'modified'
   return usageError('NO_CONFIG', `commit ${commit.slice(0, 7)} has no ${projectFile}`, {
     hint:

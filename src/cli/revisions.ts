@@ -58,7 +58,7 @@ export async function placeToPlan(
         : (await resolveRevision(source, revision, signal)).commit
     return { commit, ref: full }
   }
-  if (revision === null) return { commit: await source.resolve('HEAD'), ref: workingCopy.branch }
+  if (revision === null) return { commit: workingCopy.head ?? (await source.resolve('HEAD')), ref: workingCopy.branch }
   const found = await resolveRevision(source, revision, signal)
   return { ...found, ref: found.ref ?? (found.commit === workingCopy.head ? workingCopy.branch : null) }
 }

@@ -49,7 +49,8 @@ export type PlanOptions = {
   signal: AbortSignal
 }
 
-export async function showPlan(engine: Engine, { commit, ref, environment, signal }: PlanOptions): Promise<Plan> {
+export async function showPlan(looking: Engine, { commit, ref, environment, signal }: PlanOptions): Promise<Plan> {
+  const engine = atOneMoment(looking, signal)
   const scene = await openScene(engine, commit, ref, signal)
   const matches = placesFor(scene, ref, environment)
   const mayBuild = matches.length === 0 || matches.some(({ environment: policy }) => policy.after.length === 0)
@@ -93,6 +94,14 @@ export async function showPlan(engine: Engine, { commit, ref, environment, signa
   const services = plan.services.map((service) => withNotes(service, study))
   const content = { commit, ref, release, services, environments, steps }
   return { ...content, hash: digestOf('plan', content) as PlanHash }
+}
+
+/** What is shown is one picture: the state is looked at once, at the same time as the rest. */
+function atOneMoment(engine: Engine, signal: AbortSignal): Engine {
+  const snapshot = engine.ledger.refresh(signal)
+  // Whoever asks first hears of it.
+  snapshot.catch(() => {})
+  return { ...engine, ledger: { ...engine.ledger, refresh: () => snapshot } }
 }
 
 const withNotes = (service: PlannedService, study: Study): PlannedService => {

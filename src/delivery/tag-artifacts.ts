@@ -1,5 +1,9 @@
 import type { DeploymentStep, Release } from '../model/index.ts'
 import type { Engine } from './engine.ts'
+import { runGraph } from './step-graph.ts'
+
+/** A few round trips each, most of it waiting. */
+const concurrency = 16
 
 /** Names a release's artifacts in the store, for people. One store holds all services, so a tag names its service: `carts-v1.0.0`. */
 export async function tagArtifacts(
@@ -9,9 +13,17 @@ export async function tagArtifacts(
   signal: AbortSignal,
 ): Promise<void> {
   const services = Object.entries(release.services)
-  for (const artifact of step.artifacts) {
-    const names = services.filter(([, service]) => service.artifact === artifact).map(([name]) => name)
-    const tags = names.flatMap((name) => step.tags.map((tag) => `${name}-${tag}`))
-    await engine.world.artifacts.tag(artifact, tags, signal)
-  }
+  await runGraph(
+    step.artifacts.map((artifact) => ({ id: artifact, needs: [] })),
+    {
+      concurrency,
+      signal,
+      run: async ({ id: artifact }, each) => {
+        const names = services.filter(([, service]) => service.artifact === artifact).map(([name]) => name)
+        const tags = names.flatMap((name) => step.tags.map((tag) => `${name}-${tag}`))
+        await engine.world.artifacts.tag(artifact, tags, each)
+        return true
+      },
+    },
+  )
 }

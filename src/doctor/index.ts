@@ -21,7 +21,7 @@ export async function examine(invocation: Invocation): Promise<Finding[]> {
 }
 
 async function examineRepository(invocation: Invocation, context: Context): Promise<Finding[]> {
-  const findings = await examineProjectFile(context.workingCopy)
+  const findings = await examineProjectFile(context.source.local)
   const place = await context.onTrunk().catch((error: unknown) => bad('project', error))
   if ('verdict' in place) return [...findings, place]
   const { engine, scene } = place

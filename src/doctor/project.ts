@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectFile } from '../cli/project-file.ts'
 import type { Engine, Scene } from '../delivery/index.ts'
-import type { WorkingCopy } from '../git/index.ts'
+import { fileState, type LocalRepository } from '../git/index.ts'
 import type { Problem } from '../model/index.ts'
 import { bad, type Finding } from './finding.ts'
 
 /** The file as it stands in the working tree: what a person is about to commit. */
-export async function examineProjectFile({ root, configuration }: WorkingCopy): Promise<Finding[]> {
+export async function examineProjectFile(local: LocalRepository): Promise<Finding[]> {
+  const { root } = local
+  const configuration = await fileState(local, projectFile)
   if (root === null || configuration === 'absent' || configuration === 'deleted') return []
   const { parseProject } = await import('../config/parse-project.ts')
   const parsed = parseProject({ text: await readFile(join(root, projectFile), 'utf8'), file: projectFile })

@@ -9,4 +9,4 @@ export { configValue, findRepository, type LocalRepository } from './local-repos
 export { locationAt, type RemoteLocation, resolveFetchLocation, resolveStateLocation } from './remote-location.ts'
 export { type OpenedSourceRepository, openSourceRepository, type SourceRepositoryOptions } from './source-repository.ts'
 export { type OpenedStateStore, openStateStore, type StateStoreOptions } from './state-store.ts'
-export { describeWorkingCopy, type WorkingCopy } from './working-copy.ts'
+export { describeWorkingCopy, type FileState, fileState, type WorkingCopy } from './working-copy.ts'

@@ -13,22 +13,25 @@ export type WorkingCopy = {
   head: CommitId | null
   /** As git would sign a commit; null where no name or no e-mail is configured. */
   user: Actor | null
-  /** How the configuration file in the working tree stands to HEAD; `absent` in a bare repository. */
-  configuration: 'committed' | 'modified' | 'untracked' | 'deleted' | 'absent'
 }
 
-/** Reads it in one git process. `file` is relative to the root. */
+/** How a file in the working tree stands to HEAD; `absent` in a bare repository. */
+export type FileState = 'committed' | 'modified' | 'untracked' | 'deleted' | 'absent'
+
+/** Reads it in one git process, whatever the size of the working tree. */
 export async function describeWorkingCopy(
   repository: LocalRepository,
   environment: NodeJS.ProcessEnv,
-  file = 'trunkline.yaml',
 ): Promise<WorkingCopy> {
-  const user = userOf(repository, environment)
-  if (repository.root === null) return { root: null, user, configuration: 'absent', ...(await readHead(repository)) }
+  return { root: repository.root, user: userOf(repository, environment), ...(await readHead(repository)) }
+}
+
+/** Looks at one file; git reads all of its index for it. `file` is relative to the root. */
+export async function fileState(repository: LocalRepository, file: string): Promise<FileState> {
+  if (repository.root === null) return 'absent'
   const status = await repository.git.output([
     'status',
     '--porcelain=v2',
-    '--branch',
     '--untracked-files=all',
     '--ignored=matching',
     '--no-renames',
@@ -36,39 +39,24 @@ export async function describeWorkingCopy(
     '--',
     `:(top,literal)${file}`,
   ])
-  const lines = status.toString('utf8').split('\0')
-  const oid = headerOf(lines, 'branch.oid')
-  const branch = headerOf(lines, 'branch.head')
   const isPresent = (await stat(join(repository.root, file)).catch(() => null)) !== null
-  return {
-    root: repository.root,
-    branch: branch === null || branch === '(detached)' ? null : `refs/heads/${branch}`,
-    head: commitOrNull(oid ?? ''),
-    user,
-    configuration: configurationState(lines, isPresent),
-  }
+  return stateOf(status.toString('utf8').split('\0'), isPresent)
 }
 
-/** Without a working tree there is no status to ask. */
+/** The commit's id, then the branch's name, or `HEAD` where none is checked out. */
 async function readHead({ git }: LocalRepository): Promise<{ branch: RefName | null; head: CommitId | null }> {
-  const [branch, head] = await Promise.all([
-    git.run(['symbolic-ref', '--quiet', 'HEAD']),
-    git.run(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']),
-  ])
-  return {
-    branch: branch.exitCode === 0 ? branch.stdout.toString('utf8').trim() : null,
-    head: commitOrNull(head.stdout.toString('utf8').trim()),
-  }
+  const end = await git.run(['rev-parse', 'HEAD', '--symbolic-full-name', 'HEAD', '--'])
+  const [id = '', name = ''] = end.stdout.toString('utf8').split('\n')
+  const head = commitOrNull(id)
+  if (head !== null) return { branch: name.startsWith('refs/') ? name : null, head }
+  // Before the first commit the branch has a name and nothing more.
+  const unborn = await git.run(['symbolic-ref', '--quiet', 'HEAD'])
+  return { branch: unborn.exitCode === 0 ? unborn.stdout.toString('utf8').trim() : null, head: null }
 }
 
 const commitOrNull = (id: string): CommitId | null => (isObjectId(id) ? (id as CommitId) : null) // HEAD is a commit
 
-function headerOf(lines: readonly string[], name: string): string | null {
-  const start = `# ${name} `
-  return lines.find((line) => line.startsWith(start))?.slice(start.length) ?? null
-}
-
-function configurationState(lines: readonly string[], isPresent: boolean): WorkingCopy['configuration'] {
+function stateOf(lines: readonly string[], isPresent: boolean): FileState {
   const entry = lines.find((line) => line !== '' && !line.startsWith('#'))
   if (entry === undefined) return isPresent ? 'committed' : 'absent'
   if (entry.startsWith('?') || entry.startsWith('!')) return 'untracked'

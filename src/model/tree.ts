@@ -10,6 +10,7 @@ import type { EntryMode, PathChange, Tree, TreeEntry } from './source.ts'
 const zero = 0x00
 const tab = 0x09
 const space = 0x20
+const slash = 0x2f
 
 export class ListedTree implements Tree {
   /** `<mode> <type> <id>\t<path>\0`, again and again, in the order of the paths' bytes. */
@@ -112,6 +113,14 @@ export class ListedTree implements Tree {
     const wanted = encodePath(path)
     const position = this.lowerBound(path)
     return position < this.length && this.#comparePath(position, wanted) === 0 ? position : -1
+  }
+
+  /** Whether a path has no slash behind its first `offset` bytes: a file of the folder they name. */
+  isChild(position: number, offset: number): boolean {
+    const lines = this.#lines
+    const end = this.#endOfPath(position)
+    for (let at = (this.#paths[position] ?? 0) + offset; at < end; at += 1) if (lines[at] === slash) return false
+    return true
   }
 
   /** Whether a path is these bytes. */

@@ -51,8 +51,18 @@ export const environmentOf = (release: Release, environment: EnvironmentName): R
   release.environments[environment] ?? { ...emptyRecipe, overlay: {} }
 
 /** Digest of that part: `after: stage` asks whether stage's view of this release was verified there (invariant 4). */
-export const viewOf = (release: Release, environment: EnvironmentName): ViewHash =>
-  digestOf('view', { services: release.services, environment: environmentOf(release, environment) }) as ViewHash
+export function viewOf(release: Release, environment: EnvironmentName): ViewHash {
+  const known = views.get(release) ?? new Map<EnvironmentName, ViewHash>()
+  views.set(release, known)
+  const view =
+    known.get(environment) ??
+    (digestOf('view', { services: release.services, environment: environmentOf(release, environment) }) as ViewHash)
+  known.set(environment, view)
+  return view
+}
+
+/** Gates, facts and plan ask again and again; a release never changes. */
+const views = new WeakMap<Release, Map<EnvironmentName, ViewHash>>()
 
 /** What instances of a service are made of, secrets aside. Equal generations need no rollout (invariant 3). */
 export const generationOf = (service: ReleasedService): string =>

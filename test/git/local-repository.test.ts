@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import {
   describeWorkingCopy,
+  fileState,
   findRepository,
   openStateStore,
   resolveFetchLocation,
@@ -19,6 +20,7 @@ test('the working copy says where it is, who works there and how trunkline.yaml 
   await using repo = await createRepository()
   const environment = { ...repo.environment, GIT_AUTHOR_NAME: '', GIT_AUTHOR_EMAIL: '' }
   const describe = async () => describeWorkingCopy(await find(repo), environment)
+  const state = async () => fileState(await find(repo), 'trunkline.yaml')
   const file = join(repo.directory, 'trunkline.yaml')
 
   assert.deepEqual(await describe(), {
@@ -26,32 +28,32 @@ test('the working copy says where it is, who works there and how trunkline.yaml 
     branch: 'refs/heads/main',
     head: null,
     user: null,
-    configuration: 'absent',
   })
+  assert.equal(await state(), 'absent')
   await repo.git('config', 'user.name', 'Ada L.')
   await repo.git('config', 'user.email', 'ada@example.com')
   await writeFile(file, 'project: shop\n')
-  assert.equal((await describe()).configuration, 'untracked')
+  assert.equal(await state(), 'untracked')
   await writeFile(join(repo.directory, '.git/info/exclude'), '*.yaml\n')
-  assert.equal((await describe()).configuration, 'untracked', 'ignored is not in HEAD either')
+  assert.equal(await state(), 'untracked', 'ignored is not in HEAD either')
   await repo.git('add', '--force', 'trunkline.yaml')
-  assert.equal((await describe()).configuration, 'untracked', 'nor is what is only staged')
+  assert.equal(await state(), 'untracked', 'nor is what is only staged')
   const head = await repo.commit('configure')
   const committed = await describe()
-  assert.equal(committed.configuration, 'committed')
+  assert.equal(await state(), 'committed')
   assert.equal(committed.head, head)
   assert.deepEqual(committed.user, { name: 'Ada L.', email: 'ada@example.com' })
   await writeFile(file, 'project: changed\n')
-  assert.equal((await describe()).configuration, 'modified')
+  assert.equal(await state(), 'modified')
   await rm(file)
-  assert.equal((await describe()).configuration, 'deleted')
+  assert.equal(await state(), 'deleted')
   await repo.git('checkout', '--quiet', '--force', '--detach', 'HEAD')
   assert.equal((await describe()).branch, null)
 
   const inside = join(repo.directory, 'deep')
   await mkdir(inside)
   const found = await findRepository({ directory: inside, environment: repo.environment })
-  assert.equal((await describeWorkingCopy(found, repo.environment)).configuration, 'committed')
+  assert.equal(await fileState(found, 'trunkline.yaml'), 'committed')
 
   await using bare = await repo.clone({ bare: true })
   const inBare = await describeWorkingCopy(await find(bare), repo.environment)
@@ -60,8 +62,8 @@ test('the working copy says where it is, who works there and how trunkline.yaml 
     branch: 'refs/heads/main',
     head,
     user: { name: 'Ada', email: 'ada@example.com' },
-    configuration: 'absent',
   })
+  assert.equal(await fileState(await find(bare), 'trunkline.yaml'), 'absent')
 })
 
 test('state is at the push URL of its remote, and fetched commits come from its URL', async () => {

@@ -70,12 +70,14 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
     blob: (descriptor, signal) => downloadBlob(client, descriptor, signal),
 
     async tag(digest, tags, signal) {
-      const { bytes } = await describe(digest, signal)
-      for (const name of tags) {
-        const reference = artifactTag(name)
+      const references = [...new Set(tags.map(artifactTag))]
+      const [{ bytes }, ...standing] = await Promise.all([
+        describe(digest, signal),
+        ...references.map((reference) => resolveManifest(client, reference, signal)),
+      ])
+      for (const [index, reference] of references.entries()) {
         // Not written again: repositories with immutable tags would refuse even that.
-        if ((await resolveManifest(client, reference, signal)) === digest) continue
-        await writeManifest(client, { reference, bytes }, signal)
+        if (standing[index] !== digest) await writeManifest(client, { reference, bytes }, signal)
       }
     },
 

@@ -1,5 +1,5 @@
 import { type Command, flagOption, textOption } from '../command.ts'
-import { runDecision } from '../run-decision.ts'
+import { nobodyWatches, withContext } from '../context.ts'
 
 export const plan: Command = {
   name: 'plan',
@@ -15,7 +15,7 @@ export const plan: Command = {
     { flags: '-v, --verbose', summary: 'every reason with its evidence, unchanged services, and the steps' },
   ],
   run: (invocation) =>
-    runDecision(invocation, async ({ context }) => {
+    withContext(invocation, nobodyWatches, async (context) => {
       const place = await context.placeToPlan(invocation.arguments[0] ?? null, textOption(invocation, 'ref'))
       const engine = await context.engine(place.commit)
       const { showPlan } = await import('../../delivery/index.ts')
@@ -25,8 +25,9 @@ export const plan: Command = {
         signal: invocation.signal,
       })
       // A thousand services are long to lay out for nobody to look at.
-      if (invocation.json) return { document, lines: [] }
+      if (invocation.json) return { exitCode: 0, document }
       const { renderPlan } = await import('../view/index.ts')
-      return { document, lines: renderPlan(document, invocation.style, { verbose: flagOption(invocation, 'verbose') }) }
+      const lines = renderPlan(document, invocation.style, { verbose: flagOption(invocation, 'verbose') })
+      return { exitCode: 0, document, lines }
     }),
 }

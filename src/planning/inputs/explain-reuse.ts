@@ -61,12 +61,14 @@ function findUses(
 ): ReadonlyMap<string, Use[]> {
   const found = new Map<string, Use[]>()
   for (const one of previous === null ? [selection] : [selection, previous]) {
-    const isChanged = createMarks(changed)
+    const marksOf = createMarks(changed)
     for (const [service, selected] of Object.entries(one)) {
       for (const as of uses) {
         const files = selected[as]
-        for (const [index, position] of files.positions.entries()) {
-          if (!isChanged(files, position)) continue
+        const { positions } = files
+        const marks = marksOf(files)
+        for (let index = 0; index < positions.length; index += 1) {
+          if (marks[positions[index] ?? 0] !== 1) continue
           const input = files.at(index)
           const { path } = input.entry
           const known = found.get(path) ?? []
@@ -79,20 +81,19 @@ function findUses(
   return found
 }
 
-/** Whether a position of a list is that of a changed path; the paths are looked up once for each tree. */
-function createMarks(changed: ReadonlySet<string>): (files: SelectedFiles, position: number) => boolean {
-  const marks = new Map<SelectedFiles['tree'], Uint8Array>()
-  return ({ tree }, position) => {
-    let marked = marks.get(tree)
-    if (marked === undefined) {
-      marked = new Uint8Array(tree.length)
-      for (const path of changed) {
-        const at = tree.find(path)
-        if (at >= 0) marked[at] = 1
-      }
-      marks.set(tree, marked)
+/** Answers, for a list, which positions of its tree are those of changed paths; they are looked up once for each tree. */
+function createMarks(changed: ReadonlySet<string>): (files: SelectedFiles) => Uint8Array {
+  const known = new Map<SelectedFiles['tree'], Uint8Array>()
+  return ({ tree }) => {
+    const before = known.get(tree)
+    if (before !== undefined) return before
+    const marks = new Uint8Array(tree.length)
+    for (const path of changed) {
+      const at = tree.find(path)
+      if (at >= 0) marks[at] = 1
     }
-    return marked[position] === 1
+    known.set(tree, marks)
+    return marks
   }
 }
 

@@ -102,7 +102,10 @@ function acceptRest(tree: ListedTree, rest: string, prefix: string): (position: 
       tree.pathEndsWith(position, segment, slashOffset) || (offset === 0 && tree.isPath(position, whole))
   }
   const expression = globExpression(rest)
-  return (position) => expression.test(tree.pathAt(position).slice(prefix.length))
+  // `*/package.json`: most paths do not end so, and need not become strings.
+  const ending = encodePath(/\/[^/*?[\]{}()\\!+@]+$/.exec(rest)?.[0] ?? '')
+  return (position) =>
+    tree.pathEndsWith(position, ending, 0) && expression.test(tree.pathAt(position).slice(prefix.length))
 }
 
 /** The regular expression of a glob; newlines in names are ordinary characters, `!` at the front too. */

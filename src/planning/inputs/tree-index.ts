@@ -1,5 +1,5 @@
 /** One commit's paths as a sorted list, its folders as ranges of it. Nothing here needs a file's content. */
-import { ListedTree, type Tree, type TreeEntry } from '../../model/index.ts'
+import { encodePath, ListedTree, type Tree, type TreeEntry } from '../../model/index.ts'
 import { matchInTree, normalizePattern } from './path-pattern.ts'
 
 /** Positions in the sorted tree, ascending. */
@@ -70,17 +70,10 @@ function createTreeIndex(listed: Tree): TreeIndex {
   const childrenOf = (directory: string): Positions =>
     remembered(directoryFiles, directory, () => {
       const children: number[] = []
-      const prefixLength = directory === '' ? 0 : directory.length + 1
+      const prefixLength = directory === '' ? 0 : encodePath(directory).length + 1
       const { start, end } = rangeBelow(directory)
-      for (let position = start; position < end; ) {
-        const path = tree.pathAt(position)
-        const slash = path.indexOf('/', prefixLength)
-        if (slash < 0) {
-          children.push(position)
-          position += 1
-        } else {
-          position = rangeBelow(path.slice(0, slash)).end // over the whole sub-folder
-        }
+      for (let position = start; position < end; position += 1) {
+        if (tree.isChild(position, prefixLength)) children.push(position)
       }
       return children
     })

@@ -201,7 +201,34 @@ export type FleetConfig = {
   ports: Record<ServiceName, number>
   /** Address the router listens on. */
   listen: string
+  /** What stands in front of the instances; absent: Trunkline's own router. */
+  router?: RouterConfig
 }
+
+/**
+ * The router of a fleet: Trunkline's own, or a team's. Names may hold `{project}`, `{environment}` and `{service}`.
+ * Commands are program and arguments.
+ */
+export type RouterConfig =
+  | { kind: 'built-in' }
+  | {
+      kind: 'nginx'
+      /** Where our files go; nginx includes `*.conf` of it within `http`. */
+      directory: string
+      /** What the `upstream` of a service is called. */
+      upstream: string
+      test: string[]
+      reload: string[]
+      /** Of its master process: tells when old workers have ended. */
+      pidFile: string
+    }
+  | {
+      kind: 'haproxy'
+      /** Its stats socket, of level `admin`. */
+      socket: string
+      /** What the backend of a service is called in the team's configuration. */
+      backend: string
+    }
 
 export type VariableSourceConfig = { prefix: string | null; dotenv: string[] }
 

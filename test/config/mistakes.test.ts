@@ -190,6 +190,32 @@ describe('mistaken values', () => {
       problems: ['7:34 WRONG_TYPE `replicas` must be a whole number ≥ 1, not "two"'],
     },
     {
+      mistake: 'a router nobody has heard of',
+      text: stage('    target: { fleet: { router: ngnix } }\n'),
+      problems: [
+        '7:32 WRONG_TYPE `router` must be `built-in`, `nginx` or `haproxy`, not "ngnix": did you mean `nginx`?',
+      ],
+    },
+    {
+      mistake: 'names, paths and commands for a router that cannot be',
+      text: stage(
+        '    target: { fleet: { router: { nginx: { directory: conf.d, upstream: "{app}", reload: "nginx -t && nginx" } } } }\n',
+      ),
+      problems: [
+        '7:54 INVALID_VALUE `directory` must be an absolute path such as `/etc/nginx/trunkline.d`, not "conf.d"',
+        '7:72 INVALID_VALUE `upstream` has an unknown placeholder "{app}" → known are {project}, {environment} and {service}',
+        '7:89 INVALID_VALUE `reload` must be a program and its arguments, not "nginx -t && nginx" → no shell reads it: put what needs one into a script',
+      ],
+    },
+    {
+      mistake: 'two routers',
+      text: stage('    target: { fleet: { router: { nginx: {}, haproxy: { backend: web } } } }\n'),
+      problems: [
+        '7:24 NOT_EXACTLY_ONE `router` has `nginx` and `haproxy`: keep one of them',
+        '7:65 INVALID_VALUE `backend` must be made of letters, digits, `.`, `_`, `-` and `{service}`, not "web"',
+      ],
+    },
+    {
       mistake: 'a mapping for a list',
       text: `${web}    inputs: { a: b }\n`,
       problems: ['5:13 WRONG_TYPE `inputs` must be a list of paths or patterns, not a mapping'],

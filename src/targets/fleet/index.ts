@@ -48,6 +48,7 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
         scope,
         epoch: context.epoch,
         listen: config.listen,
+        router: config.router ?? { kind: 'built-in' },
         services: services.map((service) => ({ service, port: config.ports[service] ?? null })),
       },
       context.signal,

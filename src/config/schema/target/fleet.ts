@@ -4,6 +4,7 @@ import { parseHostAddress, type TargetConfig } from '../../../model/index.ts'
 import { show } from '../../mistake.ts'
 import { nameSchema } from '../name.ts'
 import { distinct, listOf, mappingOf, mustBe, object, textWith, wholeNumber } from '../shapes.ts'
+import { routerSchema } from './router.ts'
 
 const hostSchema = textWith('a host', (host) => {
   const address = parseHostAddress(host)
@@ -35,8 +36,13 @@ export const fleetSchema = object(
       .prefault({})
       .describe('Fixed public ports by service. Others get one that stays the same.'),
     listen: addressSchema.prefault('127.0.0.1').describe('The address the router listens on.'),
+    router: routerSchema
+      .optional()
+      .describe(
+        "What stands in front of the instances. Without it Trunkline's own router; behind one of yours, `listen` and `ports` say where it serves each service.",
+      ),
   },
   { expected: 'a mapping such as `{ hosts: [local], replicas: 2 }`' },
 )
   .meta({ id: 'Fleet', title: 'Fleet', description: 'Processes on hosts, behind a router that drops no request.' })
-  .transform((fleet): TargetConfig => ({ kind: 'fleet', fleet }))
+  .transform(({ router, ...fleet }): TargetConfig => ({ kind: 'fleet', fleet: router ? { ...fleet, router } : fleet }))

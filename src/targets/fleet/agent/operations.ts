@@ -100,11 +100,11 @@ export function operationHandlers(parts: AgentParts): OperationHandlers {
         return { answer, isFinal: answer.revision !== after }
       }),
 
-    reserveAddresses: async ({ scope, epoch, listen, services }) => {
+    reserveAddresses: async ({ scope, epoch, listen, router, services }) => {
       fence.pass(scope, epoch)
       const addresses: OperationOutput['reserveAddresses']['addresses'] = {}
       for (const { service, port } of services) {
-        addresses[service] = await supervisor.reserveAddress(scope, service, listen, port)
+        addresses[service] = await supervisor.reserveAddress(scope, service, { host: listen, port, router })
       }
       return { addresses }
     },

@@ -4,7 +4,7 @@
  * unix socket here and over SSH elsewhere.
  */
 import { z } from 'zod'
-import { type Digest, type Fingerprint, isDigest } from '../../../model/index.ts'
+import { type Digest, type Fingerprint, isDigest, type RouterConfig } from '../../../model/index.ts'
 import type { JobOutcome, LogLine } from '../../../ports/index.ts'
 import type { InstancePhase, RolloutInstance, Split } from '../../../rollout/index.ts'
 
@@ -58,6 +58,24 @@ export type Template = z.infer<typeof templateSchema>
 
 const percent = z.number().min(0).max(100)
 
+const commandSchema = z.array(z.string().max(1000)).min(1).max(100)
+const pathSchema = z.string().min(1).max(4000)
+/** What stands in front of instances; one of an older controller, or of a record of before, is our own. */
+export const routerSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('built-in') }),
+    z.strictObject({
+      kind: z.literal('nginx'),
+      directory: pathSchema,
+      upstream: name,
+      test: commandSchema,
+      reload: commandSchema,
+      pidFile: pathSchema,
+    }),
+    z.strictObject({ kind: z.literal('haproxy'), socket: pathSchema, backend: name }),
+  ])
+  .default({ kind: 'built-in' }) satisfies z.ZodType<RouterConfig>
+
 const actionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('start'), generation: name, count: z.number().int().min(1).max(1000) }),
   z.strictObject({ kind: z.literal('admit'), instance: name }),
@@ -109,6 +127,7 @@ export const operations = {
   reserveAddresses: z.strictObject({
     ...fenced,
     listen: z.string(),
+    router: routerSchema,
     services: z.array(z.strictObject({ service: name, port: port.nullable() })).max(10_000),
   }),
   /** Makes a generation known, and gives its instances that are not healthy a fresh start. */

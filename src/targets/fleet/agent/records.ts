@@ -1,6 +1,6 @@
 /** What the agent writes down before it acts, so that the next agent can go on. Secrets are in here: owner-only files. */
 import { z } from 'zod'
-import { digestSchema, jobSchema, scopeSchema, templateSchema } from './protocol.ts'
+import { digestSchema, jobSchema, routerSchema, scopeSchema, templateSchema } from './protocol.ts'
 
 export const serviceRecordSchema = z.object({
   version: z.literal(1),
@@ -16,6 +16,7 @@ export const serviceRecordSchema = z.object({
     .object({ generation: z.string(), weight: z.number().min(0).max(100), verifiedAtMs: z.number().nullable() })
     .nullable()
     .default(null),
+  router: routerSchema,
 })
 export type ServiceRecord = z.infer<typeof serviceRecordSchema>
 

@@ -1,5 +1,6 @@
 /** What the router is to do for a service: pure, from its record and its instances. */
 import { isAdmitted, sharesOf } from '../../../rollout/index.ts'
+import { routedName } from '../routers/index.ts'
 import type { InstanceRecord, ServiceRecord } from './records.ts'
 import type { Route } from './routing.ts'
 
@@ -14,7 +15,14 @@ export function publicRoute(record: ServiceRecord | undefined, instances: readon
     backends: routed.flatMap((instance) => backendOf(instance, shares.get(instance.id) ?? 0)),
     // While two generations serve, the more patient one decides.
     drainTimeoutMs: Math.max(0, ...templates.map((template) => template.drainTimeoutMs)),
+    ...(record ? routerOf(record) : {}),
   }
+}
+
+/** Only the public address can be at a team's router; a preview is at our own. */
+export function routerOf({ scope, service, router }: Pick<ServiceRecord, 'scope' | 'service' | 'router'>) {
+  if (router.kind === 'built-in') return {}
+  return { router: { config: router, name: routedName(router, { ...scope, service }) } }
 }
 
 /** Until everything goes to it, the generation of a split can be looked at by itself. */

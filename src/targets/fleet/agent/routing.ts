@@ -1,9 +1,10 @@
 /**
- * Keeps the router as the records want it, and knows what it last said. The router is a process of its own that goes on
- * without any agent; here it is only told when something changes, and told again whatever it has lost.
+ * Keeps the routers as the records want them, and knows what they last said. A router is a process of its own that goes
+ * on without any agent; here it is only told when something changes, and told again whatever it has lost.
  */
-import { erroredError } from '../../../model/index.ts'
-import type { BackendStatus, RouterClient, ServiceSpec, ServiceStatus } from '../router/index.ts'
+import { erroredError, type RouterConfig } from '../../../model/index.ts'
+import type { RouterClient, ServiceSpec } from '../router/index.ts'
+import { openServiceRouter, type RoutedBackend, type RoutedService, type ServiceRouter } from '../routers/index.ts'
 import type { Host } from './host.ts'
 import type { RouterView } from './instance.ts'
 import type { Address } from './protocol.ts'
@@ -14,6 +15,8 @@ export type Route = {
   listen: { host: string | null; port: number | null }
   backends: Array<{ id: string; port: number; health: string | null; weight: number; drain: boolean }>
   drainTimeoutMs: number
+  /** A team's router, with its name for the service; absent: our own. */
+  router?: { config: RouterConfig; name: string }
 }
 
 const healthIntervalMs = 1000
@@ -25,27 +28,34 @@ const believedMs = 5000
 const maxPushMs = 15_000
 const retryPushMs = 200
 
+/** What one service is to be, as it is told to its router. */
+type Wish = { router: RouterConfig; name: string; spec: ServiceSpec }
+
 export class Routing {
   private readonly host: Host
   private readonly client: RouterClient
-  /** Starts the router where none runs. */
+  /** Starts our own router where none runs. */
   private readonly revive: () => Promise<void>
+  /** By their configuration; our own is there always. */
+  private readonly routers = new Map<string, ServiceRouter>()
+  private readonly heardAtMs = new Map<string, number>()
+  /** Wishes as text: two are the same where their texts are. */
   private readonly wanted = new Map<string, string>()
   private readonly pushed = new Map<string, string>()
   private readonly queues = new Map<string, Promise<void>>()
   private readonly complaints = new Map<string, string>()
-  private statuses = new Map<string, ServiceStatus>()
-  private heardAtMs = Number.NEGATIVE_INFINITY
+  private readonly statuses = new Map<string, RoutedService>()
 
   constructor(host: Host, client: RouterClient, revive: () => Promise<void>) {
     this.host = host
     this.client = client
     this.revive = revive
+    this.routerFor(builtIn)
   }
 
-  /** Notes how a service is to be reached, and tells the router soon where that is new. */
+  /** Notes how a service is to be reached, and tells its router soon where that is new. */
   want(key: string, route: Route): void {
-    const text = JSON.stringify(specOf(route))
+    const text = JSON.stringify(wishOf(route))
     this.wanted.set(key, text)
     if (this.pushed.get(key) === text || this.queues.has(key)) return
     this.push(key).catch((error: unknown) => this.complain(key, messageOf(error)))
@@ -58,7 +68,9 @@ export class Routing {
       try {
         await this.push(key)
       } catch (error) {
-        if (this.host.clock.monotonicMs() > deadlineMs || !isUnreachable(error)) throw error
+        const isOurs = this.wishFor(key)?.router.kind === 'built-in'
+        // A team's router is the team's to start.
+        if (this.host.clock.monotonicMs() > deadlineMs || !isUnreachable(error) || !isOurs) throw error
         await this.revive()
         await this.host.clock.sleep(retryPushMs, AbortSignal.timeout(maxPushMs))
       }
@@ -76,8 +88,8 @@ export class Routing {
       else this.wanted.set(key, before)
       throw error
     }
-    const status = this.statuses.get(key) ?? (await this.client.service(key))
-    if (status === null) throw erroredError('ROUTER_ANSWER', `the router has forgotten ${key}`)
+    const status = this.statuses.get(key)
+    if (status === undefined) throw erroredError('ROUTER_ANSWER', `the router has forgotten ${key}`)
     return { host: status.listen.host, port: status.listen.port }
   }
 
@@ -93,34 +105,58 @@ export class Routing {
 
   /** A router that is just being restarted is told as soon as it answers: see `refresh`. */
   async remove(key: string): Promise<void> {
+    const router = this.wishFor(key)?.router ?? builtIn
     this.wanted.delete(key)
     this.pushed.delete(key)
     await this.queues.get(key)?.catch(() => {})
-    await this.client.deleteService(key).catch((error: unknown) => {
-      if (!isUnreachable(error)) throw error
-    })
+    await this.routerFor(router)
+      .remove(key)
+      .catch((error: unknown) => {
+        if (!isUnreachable(error)) throw error
+      })
     this.statuses.delete(key)
   }
 
-  /** Asks the router how things are; starts it where it is gone, and tells it again what it does not know. */
+  /** Asks the routers how things are; starts ours where it is gone, and tells them again what they do not know. */
   async refresh(): Promise<void> {
-    let services: ServiceStatus[]
+    await Promise.all([...this.routers].map(([id, router]) => this.refreshFrom(id, router)))
+  }
+
+  /** Ends what the agent does for routers; services go on being served. */
+  close(): void {
+    for (const router of this.routers.values()) router.close()
+  }
+
+  private async refreshFrom(id: string, router: ServiceRouter): Promise<void> {
+    let services: RoutedService[]
     try {
-      services = await this.client.services()
+      services = await router.services()
     } catch (error) {
-      if (!isUnreachable(error)) this.host.log(`asking the router: ${messageOf(error)}`)
+      if (id !== idOf(builtIn) || !isUnreachable(error)) this.complain(id, messageOf(error))
       // Not awaited: instances are looked after while it starts. It reports its own troubles.
-      void this.revive()
+      if (id === idOf(builtIn)) void this.revive()
       return
     }
-    this.heardAtMs = this.host.clock.monotonicMs()
-    this.statuses = new Map(services.map((service) => [service.key, service]))
-    for (const key of this.wanted.keys()) if (!this.knows(key)) this.pushed.delete(key)
-    for (const service of services) if (!this.wanted.has(service.key) && !service.deleted) await this.drop(service.key)
+    this.complaints.delete(id)
+    this.heardAtMs.set(id, this.host.clock.monotonicMs())
+    const known = new Map(services.map((service) => [service.key, service]))
+    for (const key of this.wanted.keys()) {
+      if (this.routerOf(key) !== id) continue
+      const status = known.get(key)
+      if (status) this.statuses.set(key, status)
+      else this.statuses.delete(key)
+      if (status === undefined || status.deleted) this.pushed.delete(key)
+    }
+    // What has gone to another router stays until that one has it.
+    for (const { key, deleted } of services) {
+      const isElsewhere = this.routerOf(key) !== id && (!this.wanted.has(key) || this.pushed.has(key))
+      if (isElsewhere && !deleted) await this.drop(key, router)
+    }
   }
 
   view(key: string, instance: string): RouterView {
-    const isKnown = this.host.clock.monotonicMs() - this.heardAtMs < believedMs
+    const heardAtMs = this.heardAtMs.get(this.routerOf(key) ?? idOf(builtIn)) ?? Number.NEGATIVE_INFINITY
+    const isKnown = this.host.clock.monotonicMs() - heardAtMs < believedMs
     const backend = isKnown ? this.statuses.get(key)?.backends.find((each) => each.id === instance) : undefined
     if (backend === undefined) return { health: null, inFlight: null, isRouted: false }
     return { health: backend.state, inFlight: backend.inFlight, isRouted: isRouted(backend) }
@@ -133,14 +169,30 @@ export class Routing {
     this.host.log(`telling the router about ${key}: ${message}`)
   }
 
-  private knows(key: string): boolean {
-    const status = this.statuses.get(key)
-    return status !== undefined && !status.deleted
+  private wishFor(key: string): Wish | null {
+    const text = this.wanted.get(key)
+    // Written by `want` above.
+    return text === undefined ? null : (JSON.parse(text) as Wish)
   }
 
-  private async drop(key: string): Promise<void> {
-    this.host.log(`the router serves ${key}, which nobody wants: removing it`)
-    await this.client.deleteService(key).catch(() => {})
+  /** null: nobody wants it. */
+  private routerOf(key: string): string | null {
+    const wish = this.wishFor(key)
+    return wish && idOf(wish.router)
+  }
+
+  private routerFor(config: RouterConfig): ServiceRouter {
+    const id = idOf(config)
+    const { paths, baseEnvironment, log } = this.host
+    const surroundings = { fleet: paths.fleetId, environment: baseEnvironment, log }
+    const router = this.routers.get(id) ?? openServiceRouter(config, surroundings, this.client)
+    this.routers.set(id, router)
+    return router
+  }
+
+  private async drop(key: string, router: ServiceRouter): Promise<void> {
+    this.host.log(`a router serves ${key}, which is not wanted there: removing it`)
+    await router.remove(key).catch((error: unknown) => this.complain(key, messageOf(error)))
   }
 
   /** One after the other for each service, so that an older wish never overtakes a newer one. */
@@ -150,8 +202,8 @@ export class Routing {
       .then(async () => {
         const text = this.wanted.get(key)
         if (text === undefined || this.pushed.get(key) === text) return
-        // Written by `specOf` above.
-        const status = await this.client.putService(key, JSON.parse(text) as ServiceSpec)
+        const { router, spec, name } = JSON.parse(text) as Wish
+        const status = await this.routerFor(router).put(key, spec, name)
         this.pushed.set(key, text)
         this.complaints.delete(key)
         this.statuses.set(key, status)
@@ -164,7 +216,17 @@ export class Routing {
   }
 }
 
-function specOf({ listen, backends, drainTimeoutMs }: Route): ServiceSpec {
+const builtIn: RouterConfig = { kind: 'built-in' }
+
+const idOf = (config: RouterConfig): string => (config.kind === 'built-in' ? config.kind : JSON.stringify(config))
+
+const wishOf = ({ router, ...route }: Route): Wish => ({
+  router: router?.config ?? builtIn,
+  name: router?.name ?? '',
+  spec: specOf(route),
+})
+
+function specOf({ listen, backends, drainTimeoutMs }: Omit<Route, 'router'>): ServiceSpec {
   return {
     listen: { host: listen.host ?? defaultListenHost, port: listen.port },
     backends: backends.map(({ health, ...backend }) => ({
@@ -176,7 +238,7 @@ function specOf({ listen, backends, drainTimeoutMs }: Route): ServiceSpec {
   }
 }
 
-const isRouted = (backend: BackendStatus): boolean => backend.accepting || backend.inFlight > 0
+const isRouted = (backend: RoutedBackend): boolean => backend.accepting || backend.inFlight !== 0
 
 /** One that is ending hands over to another, which answers soon. */
 const isUnreachable = (error: unknown): boolean =>

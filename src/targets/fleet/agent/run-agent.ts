@@ -137,6 +137,7 @@ async function superviseUntilEnd(host: Host, options: AgentOptions): Promise<voi
     }
   } finally {
     await server.close()
+    routing.close()
     client.close()
     if (existsSync(paths.socket)) rmSync(paths.socket, { force: true })
   }

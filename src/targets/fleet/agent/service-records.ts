@@ -33,6 +33,7 @@ export class ServiceRecords {
         stable: null,
         generations: {},
         split: null,
+        router: { kind: 'built-in' },
       }
     )
   }

@@ -4,7 +4,8 @@
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { usageError } from '../../../model/index.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type RouterConfig, usageError } from '../../../model/index.ts'
 import type { RolloutAction } from '../../../rollout/index.ts'
 import { missingArtifact } from './agent-errors.ts'
 import type { ArtifactCache } from './artifact-cache.ts'
@@ -15,7 +16,7 @@ import { instanceLogRotation, rotateLog } from './log-file.ts'
 import { LogTimes } from './log-times.ts'
 import type { Address, Scope, Template } from './protocol.ts'
 import type { InstanceRecord, ServiceRecord } from './records.ts'
-import { previewRoute, publicRoute } from './routes.ts'
+import { previewRoute, publicRoute, routerOf } from './routes.ts'
 import type { Route, Routing } from './routing.ts'
 import { previewKey, scopeKey, serviceKey } from './scope-keys.ts'
 import { ServiceRecords } from './service-records.ts'
@@ -99,14 +100,20 @@ export class Supervisor {
     return this.services.of(scope).map((record) => record.service)
   }
 
-  /** Addresses once given stay, unless the configuration now names another port. */
-  async reserveAddress(scope: Scope, service: string, listen: string, fixedPort: number | null): Promise<Address> {
+  /** Addresses once given stay, unless the configuration now names another port, or another router. */
+  async reserveAddress(
+    scope: Scope,
+    service: string,
+    { host, port: fixedPort, router }: { host: string; port: number | null; router: RouterConfig },
+  ): Promise<Address> {
     const record = this.services.getOrEmpty(scope, service)
     const port = fixedPort ?? record.address?.port ?? null
     const key = serviceKey(scope, service)
-    const address = await this.parts.routing.reserve(key, { ...this.routeOf(key), listen: { host: listen, port } })
-    if (record.address?.host !== address.host || record.address.port !== address.port) {
-      this.services.put({ ...this.services.getOrEmpty(scope, service), address })
+    const { router: _before, ...route } = this.routeOf(key)
+    const wanted = { ...route, listen: { host, port }, ...routerOf({ scope, service, router }) }
+    const address = await this.parts.routing.reserve(key, wanted)
+    if (!isDeepStrictEqual([record.address, record.router], [address, router])) {
+      this.services.put({ ...this.services.getOrEmpty(scope, service), address, router })
     }
     return address
   }

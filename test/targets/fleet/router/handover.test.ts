@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { WebSocket, WebSocketServer } from 'ws'
 import { isSameProcessAlive, processStartTime } from '../../../../src/process/index.ts'
 import { askHolder, createRouterClient, routerSocketPath } from '../../../../src/targets/fleet/router/index.ts'
-import { respondToLoad, startLoad } from './load.ts'
+import { respondToLoad, startLoad, startNewConnections } from './load.ts'
 import {
   ask,
   newKey,
@@ -83,30 +83,6 @@ const backendUnderLoad = async (t: TestContext) => {
   const backend = await startBackend((req, res) => void respondToLoad(req, res))
   t.after(() => backend.close())
   return backend
-}
-
-/** New connections without a pause, each with one request, until told to stop. */
-function startNewConnections(port: number, clients: number) {
-  const failures: string[] = []
-  let requests = 0
-  let isOver = false
-  const running = Array.from({ length: clients }, async () => {
-    while (!isOver) {
-      requests += 1
-      await ask({ port, path: '/quick' }).then(
-        ({ status, text }) => (status === 200 && text === 'quick' ? undefined : failures.push(`${status} ${text}`)),
-        (cause) => failures.push(String(cause)),
-      )
-    }
-  })
-  return {
-    failures,
-    async stop() {
-      isOver = true
-      await Promise.all(running)
-      return requests
-    },
-  }
 }
 
 describe('a router that is upgraded in place', () => {

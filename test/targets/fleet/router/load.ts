@@ -1,6 +1,7 @@
 /** Constant load on one port that notices every request that does not end as it should. */
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask } from './router-process.ts'
 
 export type Load = { requests: number; failures: string[]; stop(): Promise<void> }
 
@@ -49,6 +50,34 @@ function exchange(port: number, agent: Agent, kind: Kind): Promise<string | null
     })
     outgoing.end(kind === 'upload' ? upload : undefined)
   })
+}
+
+export type NewConnections = { failures: string[]; answers: Set<string>; stop(): Promise<number> }
+
+/** Requests without a pause, each on a connection of its own, until told to stop; then answers how many there were. */
+export function startNewConnections(port: number, clients: number, path = '/quick'): NewConnections {
+  const failures: string[] = []
+  const answers = new Set<string>()
+  let requests = 0
+  let isOver = false
+  const running = Array.from({ length: clients }, async () => {
+    while (!isOver) {
+      requests += 1
+      await ask({ port, path }).then(
+        ({ status, text }) => (status === 200 ? answers.add(text) : failures.push(`${status} ${text.slice(0, 80)}`)),
+        (cause) => failures.push(String(cause)),
+      )
+    }
+  })
+  return {
+    failures,
+    answers,
+    async stop() {
+      isOver = true
+      await Promise.all(running)
+      return requests
+    },
+  }
 }
 
 /** What a backend under load does. */

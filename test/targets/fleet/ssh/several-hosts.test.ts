@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { TrunklineError } from '../../../../src/model/index.ts'
-import type { Job, LogLine } from '../../../../src/ports/index.ts'
+import { type StagedStrategy, TrunklineError } from '../../../../src/model/index.ts'
+import type { Job, LogLine, TargetContext } from '../../../../src/ports/index.ts'
 import { networkHostsMissing } from '../../../parts/network-hosts.ts'
 import { webApplication } from '../../applications.ts'
 import { startLoad } from '../../load.ts'
@@ -207,6 +207,56 @@ describe('a fleet of three hosts over SSH', { skip: networkHostsMissing() }, () 
     }
     for (const { result } of loads) assert.deepEqual(result.failures, [])
     assert.deepEqual(await versions('api'), ['5', '5', '5'])
+    assert.deepEqual((await observe('api')).instances, { ready: count * replicas, desired: count * replicas })
+  })
+
+  const canary: StagedStrategy = {
+    kind: 'canary',
+    stages: [50, 100].map((weight) => ({ weight, pauseMs: 0, verify: ['it works'] })),
+  }
+  /** Which versions each router gives out, in some requests. */
+  const mixtures = async (service: string) =>
+    Promise.all(
+      (await fleet.urls(service)).map(async (url) => {
+        const seen = new Set<unknown>()
+        for (let turn = 0; turn < 8; turn++) seen.add((await getJson(url))['version'])
+        return [...seen].sort().join()
+      }),
+    )
+
+  test('a canary goes over the hosts in step, and each is looked at by itself', async () => {
+    const loads = (await fleet.urls('api')).map((url) => startLoad(url, 1))
+    const stages: string[] = []
+    const verifyStage: TargetContext['verifyStage'] = async ({ weight, address }) => {
+      assert.equal((await getJson(address))['version'], '6')
+      stages.push(`${weight} % at ${new URL(address ?? '').hostname}: ${(await mixtures('api')).join(' ')}`)
+      return { ok: true }
+    }
+    try {
+      const request = await requestOf('api', '6', { strategy: canary })
+      assert.deepEqual(await fleet.target.ensure(request, { ...fleet.context(11), verifyStage }), { ok: true })
+    } finally {
+      await Promise.all(loads.map((load) => load.stop()))
+    }
+    for (const { result } of loads) assert.deepEqual(result.failures, [])
+    const addresses = fleet.network.hosts.map(({ address }) => address)
+    assert.deepEqual(stages, [
+      ...addresses.map((address) => `50 % at ${address}: 5,6 5,6 5,6`),
+      ...addresses.map((address) => `100 % at ${address}: 6 6 6`),
+    ])
+  })
+
+  test('a canary that fails at one host goes back on all of them', async () => {
+    const last = fleet.network.hosts[2]?.address ?? ''
+    const verifyStage: TargetContext['verifyStage'] = async ({ address }) =>
+      new URL(address ?? '').hostname === last
+        ? { ok: false, reasons: [{ code: 'broken', message: 'not on this host' }] }
+        : { ok: true }
+    const request = await requestOf('api', '7', { strategy: canary })
+    const verdict = await fleet.target.ensure(request, { ...fleet.context(11), verifyStage })
+    assert.ok(!verdict.ok)
+    assert.equal(verdict.reasons.filter(({ code }) => code === 'restored').length, count)
+    assert.deepEqual(await mixtures('api'), ['6', '6', '6'])
     assert.deepEqual((await observe('api')).instances, { ready: count * replicas, desired: count * replicas })
   })
 

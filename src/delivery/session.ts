@@ -101,6 +101,8 @@ function createSession(
   let lease = taken
   let renewedAtMs = world.clock.monotonicMs()
   let isClosed = false
+  /** Why the last write did not get through: what the lease is lost over, if it is. */
+  let lastFault: string | null = null
   let queue: Promise<unknown> = Promise.resolve()
 
   /** One write at a time: parallel steps share one place in history. */
@@ -135,6 +137,7 @@ function createSession(
         if (await catchUp(events, next, writeSignal)) return
       } catch (error) {
         const isWorld = error instanceof TrunklineError && error.kind === 'errored' && error.code !== 'LEASE_LOST'
+        if (isWorld) lastFault = error.message
         if (!isWorld || writeSignal.aborted || ++faults > maxFaults) throw error
         await world.clock.sleep(faultPauseMs * faults, writeSignal)
         if (await catchUp(events, next, writeSignal).catch(tolerateFault)) return
@@ -147,6 +150,7 @@ function createSession(
     position = written
     lease = held
     renewedAtMs = world.clock.monotonicMs()
+    lastFault = null
   }
 
   /** Reads where history stands now. True if our own write had arrived though its answer had not. */
@@ -209,7 +213,7 @@ function createSession(
       await world.clock.sleep(leaseTtlMs / 12, signal)
       if (isClosed || signal.aborted) return
       if (world.clock.monotonicMs() - renewedAtMs <= (leaseTtlMs * 3) / 4) continue
-      lose('it could not be renewed in time')
+      lose(`it could not be renewed in time${lastFault === null ? '' : `: ${lastFault}`}`)
     }
   }
   const keeping = Promise.all([keep(), watch()].map((loop) => loop.catch(() => {})))

@@ -8,6 +8,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { dirname, join } from 'node:path'
 import { sha256 } from '../hashing/index.ts'
 import { erroredError, type RefName } from '../model/index.ts'
+import { diskFull } from './git-failure.ts'
 import { removeLeavings } from './leavings.ts'
 import type { ObjectFormat } from './local-repository.ts'
 import { type Git, type GitSetting, gitAt } from './run-git.ts'
@@ -166,6 +167,8 @@ async function explainFileSystem(directory: string, work: () => Promise<void>): 
   try {
     await work()
   } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT'))
+      throw diskFull(directory, cause)
     throw erroredError('CACHE_UNWRITABLE', `cannot write Trunkline's cache ${directory}: ${messageOf(cause)}`, {
       hint: 'Set TRUNKLINE_HOME to a folder you may write.',
       cause,

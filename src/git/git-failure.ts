@@ -16,6 +16,24 @@ const missingObject =
 
 export const isMissingObject = (end: GitEnd): boolean => end.exitCode !== 0 && missingObject.test(end.stderr)
 
+const noSpace = /no space left on device|disk quota exceeded/i
+
+/** Whether a git command failed over our own disk, full: what the other side says of its own stands after `remote`. */
+export function isDiskFull(end: GitEnd): boolean {
+  if (end.exitCode === 0 || !noSpace.test(end.stderr)) return false
+  return end.stderr.split('\n').some((line) => noSpace.test(line) && !/^(?:error: )?remote\b/.test(line))
+}
+
+/** Whether the other side has no space left. */
+export const isRemoteDiskFull = (end: GitEnd): boolean => noSpace.test(end.stderr) && !isDiskFull(end)
+
+/** `directory` lies on the full disk. */
+export const diskFull = (directory: string, cause?: unknown): TrunklineError =>
+  erroredError('DISK_FULL', `no space is left on the disk of ${directory}`, {
+    hint: 'Free some space there, or set TRUNKLINE_HOME to a larger disk.',
+    ...(cause === undefined ? {} : { cause }),
+  })
+
 /** A failure of a git command that speaks to no remote. */
 export function localFailure(command: string, end: GitEnd): TrunklineError {
   const sentence = sentenceOf(end.stderr)

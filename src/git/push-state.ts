@@ -8,6 +8,7 @@ import {
   isMissingObject,
   isPassingFault,
   isPlaceFault,
+  isRemoteDiskFull,
   remoteFailure,
   remoteSentence,
 } from './git-failure.ts'
@@ -164,5 +165,7 @@ const locked = (location: RemoteLocation, end: GitEnd) =>
 
 const rejected = (location: RemoteLocation, end: GitEnd) =>
   erroredError('STATE_REJECTED', `${location.label} refused the push of state: ${remoteSentence(end.stderr)}`, {
-    hint: 'May this user push there, and does the host take refs besides branches and tags? `state.prefix` in trunkline.yaml moves them (for instance to refs/heads/trunkline).',
+    hint: isRemoteDiskFull(end)
+      ? 'The disk of that repository is full: free some space there.'
+      : 'May this user push there, and does the host take refs besides branches and tags? `state.prefix` in trunkline.yaml moves them (for instance to refs/heads/trunkline).',
   })

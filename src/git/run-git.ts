@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import { erroredError, TrunklineError } from '../model/index.ts'
 import { runProcess } from '../process/index.ts'
-import { type GitEnd, localFailure } from './git-failure.ts'
+import { diskFull, type GitEnd, isDiskFull, localFailure } from './git-failure.ts'
 
 /** A configuration value: key in git's spelling (`http.https://example.com/.extraheader`). */
 export type GitSetting = readonly [key: string, value: string]
@@ -74,7 +74,7 @@ export function gitAt(place: GitPlace): Git {
   const run = async (args: readonly string[], options: GitRunOptions = {}): Promise<GitEnd> => {
     const { input, maxOutputBytes, signal, timeoutMs = defaultTimeoutMs } = options
     try {
-      return await runProcess({
+      const end = await runProcess({
         argv: ['git', ...args],
         cwd: place.directory,
         env: environment,
@@ -83,6 +83,9 @@ export function gitAt(place: GitPlace): Git {
         ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
         ...(signal === undefined ? {} : { signal }),
       })
+      // Of a cache it would be taken for damage, which it is not.
+      if (isDiskFull(end)) throw diskFull(place.directory)
+      return end
     } catch (error) {
       if (error instanceof TrunklineError && error.code === 'PROCESS_START') throw startFailure(place.directory, error)
       throw error

@@ -13,7 +13,8 @@ import { sha256 } from '../hashing/index.ts'
 import type { ObjectId, RefName } from '../model/index.ts'
 import { askRemote } from './ask-remote.ts'
 import { type CacheRepository, cacheRepository, noteOf } from './cache-repository.ts'
-import { type GitEnd, isRemoteFault, remoteFailure } from './git-failure.ts'
+import { isSpaceScarce } from './disk-space.ts'
+import { diskFull, type GitEnd, isRemoteFault, remoteFailure } from './git-failure.ts'
 import { isShallow, type LocalRepository } from './local-repository.ts'
 import { type RemoteLocation, remoteName, remoteSettings } from './remote-location.ts'
 import type { Git, GitSetting } from './run-git.ts'
@@ -57,6 +58,8 @@ export async function openSourceCache(
       return true
     }
     if (isUnknownThere(end)) return false
+    // git blames the other side for a pack that it could not write.
+    if (await isSpaceScarce(cache.directory)) throw diskFull(cache.directory)
     if (isRemoteFault(end)) throw remoteFailure('REMOTE_UNREACHABLE', location.label, end)
     // A neighbour may hold the lock of our note of the ref: whether the objects are here is what counts.
     return false

@@ -52,6 +52,8 @@ const maxBlobBytes = 1024 * 1024 * 1024
 const maxCachedTrees = 8
 const maxCachedCommits = 1000
 const maxEnsured = 100
+/** How it shows that the cache was taken away under us. */
+const goneCodes = new Set(['GIT_FOLDER_GONE', 'NOT_A_REPOSITORY', 'OBJECT_READ'])
 
 /** Throws usage errors where there is no repository (see `findRepository`). */
 export async function openSourceRepository(options: SourceRepositoryOptions): Promise<OpenedSourceRepository> {
@@ -98,8 +100,12 @@ function sourceRepository(
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof TrunklineError) || error.code !== 'OBJECT_MISSING' || ensured.size === 0) throw error
-      await cache.wipe()
+      const code = error instanceof TrunklineError ? error.code : ''
+      const isGone = goneCodes.has(code)
+      if (!isGone && (code !== 'OBJECT_MISSING' || ensured.size === 0)) throw error
+      // A neighbour has taken it away already, or does so now.
+      if (!isGone) await cache.wipe()
+      await cache.prepare()
       await reader.close()
       for (const [commit, ref] of ensured) await fetchCommit(commit, ref)
       return work()

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { type CommitId, erroredError, type RefName, TrunklineError } from '../model/index.ts'
 import { askRemote } from './ask-remote.ts'
 import { type CacheRepository, cacheRepository, noteOf } from './cache-repository.ts'
-import { isPlaceFault, isRemoteFault, remoteFailure, remoteSentence } from './git-failure.ts'
+import { isSpaceScarce } from './disk-space.ts'
+import { diskFull, isPlaceFault, isRemoteFault, remoteFailure, remoteSentence } from './git-failure.ts'
 import { createObjectReader, type ObjectReader } from './object-reader.ts'
 import { type RemoteLocation, remoteName, remoteSettings } from './remote-location.ts'
 import type { Git } from './run-git.ts'
@@ -128,12 +129,15 @@ export function stateCache(
         return await work(first)
       } catch (error) {
         if (!isDamage(error)) throw error
+        // What could not be written is no damage, and would not fit a second time either.
+        if (await isSpaceScarce(repository.directory)) throw diskFull(repository.directory, error)
       }
       const second = await startOver(generation)
       try {
         return await work(second)
       } catch (error) {
         if (!(error instanceof DamagedCache)) throw error
+        if (await isSpaceScarce(repository.directory)) throw diskFull(repository.directory, error)
         throw erroredError(
           'STATE_DAMAGED',
           `the state at ${location.label} lacks what it refers to: ${error.message}`,

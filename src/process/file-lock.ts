@@ -16,10 +16,12 @@ export const tryLockFile = (path: string): Promise<FileLock | null> =>
   process.versions.sqlite === undefined ? lockByFlock(path) : lockBySqlite(path)
 
 const sqliteBusy = 5
+/** SQLite's words for what the file system said, in the file system's own. */
+const fileSystemCodes: Record<number, string> = { 8: 'EACCES', 13: 'ENOSPC', 14: 'EACCES' }
 
 export async function lockBySqlite(path: string): Promise<FileLock | null> {
   const { DatabaseSync } = await import('node:sqlite')
-  const database = new DatabaseSync(path)
+  const database = opened(() => new DatabaseSync(path), path)
   try {
     // Waiting inside SQLite would block the whole process: its busy timeout stays at 0.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
@@ -27,8 +29,22 @@ export async function lockBySqlite(path: string): Promise<FileLock | null> {
   } catch (error) {
     database.close()
     if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return null
-    throw error
+    throw asFileFault(error, path)
   }
+}
+
+function opened<Opened>(open: () => Opened, path: string): Opened {
+  try {
+    return open()
+  } catch (error) {
+    throw asFileFault(error, path)
+  }
+}
+
+function asFileFault(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !('errcode' in error)) return error
+  const code = fileSystemCodes[Number(error.errcode)]
+  return code === undefined ? error : Object.assign(new Error(error.message, { cause: error }), { code, path })
 }
 
 /** The lock belongs to a child that ends when its input does: with its release, or with us. */

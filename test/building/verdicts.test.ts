@@ -10,6 +10,7 @@ import { homeAt } from '../../src/home/index.ts'
 import type { CommitId, Verdict } from '../../src/model/index.ts'
 import { processStartTime } from '../../src/process/index.ts'
 import { createRepository, type Repository } from '../fixtures/repository.ts'
+import { smallDiskMissing } from '../parts/small-disk.ts'
 import { eventually } from '../process/eventually.ts'
 import { type BuildingWorld, checkOf, createBuildingWorld, listening } from './world.ts'
 
@@ -89,7 +90,7 @@ describe('how a check ends', () => {
     })
   })
 
-  test('errored when the disk is full, for us or for the command', { skip: cannotMount() }, async () => {
+  test('errored when the disk is full, for us or for the command', { skip: smallDiskMissing() }, async () => {
     const disk = join(aside, 'small')
     await mkdir(disk)
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])
@@ -205,14 +206,3 @@ test('durations are told as people say them', () => {
   const told = [250, 1000, 90_000, 900_000, 3_600_000, 5_400_000].map(describeDuration)
   assert.deepEqual(told, ['250 ms', '1 s', '90 s', '15 min', '1 h', '1 h 30 min'])
 })
-
-/** A small disk of its own takes root and the right to mount. */
-function cannotMount(): string | false {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs root to mount a small disk'
-  try {
-    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' })
-    return false
-  } catch {
-    return 'may not mount a small disk here'
-  }
-}

@@ -23,7 +23,8 @@ export type CommandOptions = {
   death?: Death
   /** Kills the process after so long, whatever it does: for what counts no moments. */
   killAfterMs?: number
-  user?: { uid: number; gid: number }
+  /** Runs it through another program, as `nice` does. */
+  through?: { program: string; parameters: readonly string[] }
 }
 
 export type CommandEnd = {
@@ -46,13 +47,22 @@ const program = fileURLToPath(new URL('../../bin/trunkline.js', import.meta.url)
 const timeoutMs = 300_000
 
 export function startCommand(words: readonly string[], options: CommandOptions): Command {
-  const { cwd, env, preloads, death, user } = options
+  const { cwd, env, preloads, death, through } = options
   const at = death === undefined ? {} : { CRASH_AT: `${death.unit}:${death.number}:${death.delayMs}:${death.victim}` }
-  const child = spawn(
+  const [first = '', ...rest] = [
+    ...(through === undefined ? [] : [through.program, ...through.parameters]),
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', ...preloads.map((preload) => `--import=${preload}`), program, ...words],
-    { cwd, env: { ...env, ...at }, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true, ...user },
-  )
+    '--disable-warning=ExperimentalWarning',
+    ...preloads.map((preload) => `--import=${preload}`),
+    program,
+    ...words,
+  ]
+  const child = spawn(first, rest, {
+    cwd,
+    env: { ...env, ...at },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  })
   return { process: child, ended: follow(child, words, options) }
 }
 

@@ -10,6 +10,9 @@ export async function readState(world: CrashWorld, environment: string): Promise
   return await readDocument<EnvironmentState>(world, `${prefix}/env/${environment}:state.json`)
 }
 
+export const readLease = (world: CrashWorld, environment: string): Promise<Lease | null> =>
+  readDocument<Lease>(world, `${prefix}/lease/${environment}:lease.json`)
+
 async function readDocument<Document>(world: CrashWorld, name: string): Promise<Document | null> {
   const text = await world.remote.git('cat-file', 'blob', name).catch(() => null)
   return text === null ? null : (JSON.parse(text) as Document) // Written by the program under test.
@@ -39,7 +42,7 @@ async function endOf(world: CrashWorld, environment: string) {
   const state = await readState(world, environment)
   if (state === null) return null
   const { running } = state
-  const lease = await readDocument<Lease>(world, `${prefix}/lease/${environment}:lease.json`)
+  const lease = await readLease(world, environment)
   const target = world.platform(environment)
   return {
     running: running && {

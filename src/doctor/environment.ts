@@ -13,7 +13,9 @@ export async function examineEnvironment(
   const policy = policyOf(scene.project, name)
   if (policy === null) return []
   const targets = Object.keys(policy.targets).map((target) => examineTarget(engine, scene, policy, target, signal))
-  return [...(await examineVariables(engine, scene, policy, signal)), ...(await Promise.all(targets))]
+  const { examineHosts } = await import('./hosts.ts')
+  const hosts = examineHosts(policy, signal)
+  return [...(await examineVariables(engine, scene, policy, signal)), ...(await hosts), ...(await Promise.all(targets))]
 }
 
 async function examineVariables(

@@ -89,13 +89,14 @@ export type SshdPart = {
   stop(): Promise<void>
 }
 
-export async function startSshd(): Promise<SshdPart> {
+/** `environment`: more variables for who logs in. */
+export async function startSshd(more: Readonly<Record<string, string>> = {}): Promise<SshdPart> {
   const folder = await mkdtemp(join(tmpdir(), 'trunkline-sshd-'))
   const home = join(folder, 'home')
   mkdirSync(home)
   const port = await freePort()
   const [hostKey, authorized] = await Promise.all([makeKey(folder, 'host_key'), makeKey(folder, 'user_key')])
-  const environment = { HOME: home, TRUNKLINE_HOME: join(home, 't') }
+  const environment = { HOME: home, TRUNKLINE_HOME: join(home, 't'), ...more }
   const command = await sshdCommand({ folder, address: '127.0.0.1', port, hostKey, authorized, environment })
   const knownHostsFile = join(folder, 'known_hosts')
   await writeFile(knownHostsFile, `${knownHost('127.0.0.1', port, hostKey)}\n`)

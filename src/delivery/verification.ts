@@ -5,6 +5,9 @@ import { verificationVariables } from './deployment-facts.ts'
 import { addressesNow, type StepContext } from './step-context.ts'
 import { prepareOf } from './study.ts'
 
+/** A new set is healthy when it is verified: what it does not answer soon it does not answer. People may be asking it, too. */
+const stageProbeTimeoutMs = 10_000
+
 /** `elsewhere`: addresses to ask in place of the ones that people use. */
 export async function verify(
   verification: Verification,
@@ -65,7 +68,9 @@ export async function verifyStage(
     const verification = verifications.find((known) => known.name === name)
     if (verification === undefined) throw new Error(`the plan has no verification ${name}`)
     await world.boundary(`stage ${weight} of ${context.run.policy.name}/${service}`)
-    const verdict = await verify(verification, context, address === null ? {} : { [service]: address })
+    const patient = Math.min(verification.timeoutMs, stageProbeTimeoutMs)
+    const asked = verification.kind === 'http' ? { ...verification, timeoutMs: patient } : verification
+    const verdict = await verify(asked, context, address === null ? {} : { [service]: address })
     if (!verdict.ok) return { ...verdict, reasons: [whichStage(service, weight, name), ...verdict.reasons] }
   }
   return passed

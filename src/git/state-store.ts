@@ -3,9 +3,10 @@
  * and one `fetch` only where something moved; a push is one `fast-import` and one atomic `push`.
  */
 import { type Commit, type CommitId, erroredError, isObjectId, type ObjectId, type RefName } from '../model/index.ts'
-import type { CommitSignature, StateCommitEntry, StateStore } from '../ports/index.ts'
+import type { CommitSignature, HistoryStream, StateCommitEntry, StateStore } from '../ports/index.ts'
 import { parseCommit } from './commit-object.ts'
 import { readSignature } from './commit-signature.ts'
+import { historyStream } from './history-stream.ts'
 import { createStatePush } from './push-state.ts'
 import { listRemoteRefs, locationAt, type RemoteLocation, remoteSettings } from './remote-location.ts'
 import { type StateSession, stateCache } from './state-cache.ts'
@@ -20,6 +21,8 @@ export type StateStoreOptions = {
 }
 
 export type OpenedStateStore = StateStore & {
+  /** Whole histories of refs that a refresh has brought here. */
+  readonly stream: HistoryStream
   /** Ends the reading process. It keeps nothing alive: leaving it out is no leak of a short-lived command. */
   close(): Promise<void>
 }
@@ -67,6 +70,8 @@ export function openStateStore(options: StateStoreOptions): OpenedStateStore {
           (commit, index): StateCommitEntry => ({ ...commit, files: Object.fromEntries(contents[index] ?? []) }),
         )
       }),
+
+    stream: historyStream(cache, location.objectFormat ?? 'sha1'),
 
     push: createStatePush({ cache, location, listRefs }),
 

@@ -2,6 +2,7 @@
 export * from './artifact-store.ts'
 export * from './builder.ts'
 export * from './clock.ts'
+export * from './history-stream.ts'
 export * from './http-probe.ts'
 export * from './notifier.ts'
 export * from './signer.ts'

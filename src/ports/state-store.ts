@@ -1,4 +1,5 @@
 import type { Commit, CommitId, RefName } from '../model/index.ts'
+import type { HistoryStream } from './history-stream.ts'
 import type { Signer } from './signer.ts'
 
 /** One commit to put on a ref: files are given relative to the tip's tree, or to that of `base`. */
@@ -50,6 +51,8 @@ export type StateStore = {
   readFiles(commit: CommitId, paths: readonly string[]): Promise<Map<string, string>>
   /** Commits of a ref from its tip backwards with the named files of each, newest first. */
   history(tip: CommitId, options: { limit: number; files: readonly string[] }): Promise<StateCommitEntry[]>
+  /** Whole histories, where they can be streamed. */
+  readonly stream?: HistoryStream
   /** All updates or none (`--atomic`), each a compare-and-swap. */
   push(updates: readonly StateUpdate[], signal: AbortSignal): Promise<PushResult>
 }

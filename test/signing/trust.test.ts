@@ -210,34 +210,40 @@ describe('pushed by hand', () => {
       },
     },
   ]
-  for (const { what, code, push } of forgeries) {
-    test(`${what} counts for nothing and is reported`, async () => {
-      await using bench = await createSignedBench()
-      await bench.deliver('main')
-      const plan = await bench.waits('v1')
+  test('an approval that is forged in any way counts for nothing, and is named where it is missed', async () => {
+    await using bench = await createSignedBench()
+    await bench.deliver('main')
+    const plan = await bench.waits('v1')
+    const commit = await bench.clone.head()
+    for (const { what, code, push } of forgeries) {
+      const before = await tipOf(bench, prod)
       await push(bench, plan)
-      assert.deepEqual((await bench.state('prod')).approvals, [])
-      const shown = await bench.plan(await bench.clone.head(), { ref: 'refs/tags/v1' })
+      assert.deepEqual((await bench.state('prod')).approvals, [], what)
+      const { environments } = await bench.plan(commit, { ref: 'refs/tags/v1' })
+      assert.equal(environments[0]?.action, 'wait', what)
       assert.ok(
-        shown.environments[0]?.reasons.some((known) => known.code === code),
-        JSON.stringify(shown.environments),
+        environments[0]?.reasons.some((known) => known.code === code),
+        `${what}: ${JSON.stringify(environments)}`,
       )
-      const result = await bench.advance('prod')
-      assert.deepEqual(outcomes(result), { prod: 'waiting' })
-      assert.ok(codes(result, 'prod').includes(code), codes(result, 'prod').join())
-      const waiting = (await bench.state('prod')).waiting
-      assert.deepEqual(
-        waiting?.reasons.map((known) => known.code),
-        ['awaiting-approval', code],
-        'the reason to wait names it',
-      )
-      assert.ok(waiting?.reasons[1]?.message.includes('counts for nothing'))
-      // The next look still names it, and a good approval is all it takes.
-      assert.deepEqual(codes(await bench.advance('prod'), 'prod'), ['awaiting-approval', code])
-      await (await bench.person(ben)).approve('prod')
-      assert.deepEqual(outcomes(await bench.advance('prod')), { prod: 'succeeded' })
-    })
-  }
+      await bench.remote.git('update-ref', prod, before)
+    }
+    await forgeries[0]?.push(bench, plan)
+    const result = await bench.advance('prod')
+    assert.deepEqual(outcomes(result), { prod: 'waiting' })
+    const named = ['awaiting-approval', 'signature-missing']
+    assert.deepEqual(codes(result, 'prod'), named)
+    const { waiting } = await bench.state('prod')
+    assert.deepEqual(
+      waiting?.reasons.map((known) => known.code),
+      named,
+    )
+    assert.ok(waiting?.reasons[1]?.message.includes('counts for nothing'))
+    assert.ok(bench.notifications.some(({ reasons }) => reasons.some((known) => known.code === 'signature-missing')))
+    // The next look still names it, and a good approval is all it takes.
+    assert.deepEqual(codes(await bench.advance('prod'), 'prod'), named)
+    await (await bench.person(ben)).approve('prod')
+    assert.deepEqual(outcomes(await bench.advance('prod')), { prod: 'succeeded' })
+  })
 
   test('a state that claims more than its history is passed over with its commit', async () => {
     await using bench = await createSignedBench()

@@ -5,7 +5,7 @@ import type { Command } from '../command.ts'
 export const commandGroups: Readonly<Record<string, readonly string[]>> = {
   'Deliver:': ['plan', 'check', 'deliver', 'advance', 'deploy', 'rollback', 'retry', 'cancel', 'run'],
   'Decide:': ['approve', 'reject', 'hold', 'resume', 'yank', 'unyank', 'adopt'],
-  'Look:': ['status', 'log', 'logs', 'where', 'why', 'diff'],
+  'Look:': ['status', 'log', 'logs', 'where', 'why', 'diff', 'verify-ledger'],
   'This machine:': ['demo', 'doctor', 'agent', 'completion'],
 }
 
@@ -32,6 +32,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   why: async () => (await import('./why.ts')).why,
   diff: async () => (await import('./diff.ts')).diff,
   adopt: async () => (await import('./adopt.ts')).adopt,
+  'verify-ledger': async () => (await import('./verify-ledger.ts')).verifyLedger,
   agent: async () => (await import('./agent.ts')).agent,
   demo: async () => (await import('./demo.ts')).demo,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -1,38 +1,52 @@
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import { type Extract, extract } from 'tar-stream'
 import { TrunklineError } from '../../model/index.ts'
 import { abortReason } from '../artifact-errors.ts'
 import { type Extraction, unsafe } from './extraction.ts'
 import { malformed } from './malformed.ts'
 
-/** Reads a tar stream to its end. What the stream itself fails with (corruption, network) is thrown as it is. */
+/**
+ * Reads a tar stream to its end. What the stream itself fails with (corruption, network) is thrown as it is, and comes
+ * before any verdict on its entries: nothing is known of an archive before its bytes are known to be the digest's.
+ */
 export async function untar(content: Readable, extraction: Extraction, signal: AbortSignal): Promise<void> {
-  let sourceError: Error | null = null
-  content.once('error', (error) => {
-    sourceError = error
-  })
   const archive = extract()
-  const flowing = pipeline(content, archive, { signal })
+  const source = finished(content, { writable: false })
   // Awaited below; entries may fail first.
-  flowing.catch(() => {})
+  source.catch((error) => archive.destroy(error))
+  const stop = () => archive.destroy(new Error('aborted'))
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  content.pipe(archive)
   try {
     for await (const entry of archive) await layDown(entry, extraction)
-    await flowing
+    await source
   } catch (error) {
-    content.destroy()
+    content.unpipe(archive)
     archive.destroy()
-    await flowing.catch(() => {})
-    throw causeOf(error, sourceError, signal)
+    throw await causeOf(error, { content, source, signal })
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 
-/** Our own verdict first, then the abort, then what the source said; what is left is the parser's complaint. */
-function causeOf(error: unknown, sourceError: Error | null, signal: AbortSignal): unknown {
-  if (error instanceof TrunklineError) return error
-  if (signal.aborted) return abortReason(signal)
+type Unpacked = { content: Readable; source: Promise<void>; signal: AbortSignal }
+
+/** The abort first, then our own disk, then what the source says at its end; what is left is a verdict on the archive. */
+async function causeOf(error: unknown, { content, source, signal }: Unpacked): Promise<unknown> {
+  const isOurs = error instanceof Error && 'syscall' in error && !content.destroyed
+  if (signal.aborted || isOurs) {
+    content.destroy()
+    return signal.aborted ? abortReason(signal) : error
+  }
+  content.resume()
+  const sourceError = await source.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
   if (sourceError !== null) return sourceError
-  if (error instanceof Error && 'syscall' in error) return error
+  if (error instanceof TrunklineError) return error
   return malformed(error instanceof Error ? error.message : String(error), error)
 }
 

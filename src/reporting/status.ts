@@ -10,7 +10,7 @@ import type { ObservedService } from '../ports/index.ts'
 import type { EnvironmentStatus, ServiceStatus } from './documents.ts'
 
 /** A target that does not answer must not make people wait for the rest. */
-const observeTimeoutMs = 5_000
+const observeTimeoutMs = 10_000
 
 export async function statusOf(
   engine: Engine,

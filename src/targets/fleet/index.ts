@@ -112,7 +112,9 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
       const answers = await Promise.allSettled(
         hosts.map((host) => onHost(host, (asked) => observeHost(asked, services, signal))),
       )
-      const reasons = answers.flatMap((answer) => (answer.status === 'rejected' ? [unreachable(answer.reason)] : []))
+      const reasons = answers.flatMap((answer, index) =>
+        answer.status === 'rejected' ? [unreachable(answer.reason, hosts[index]?.name ?? '', signal)] : [],
+      )
       if (reasons.length > 0) return { reachable: false, reasons }
       const seen = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
       const observed = services.map((service): [ServiceName, ObservedService] => {
@@ -156,7 +158,10 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
 }
 
 /** A host that does not answer, by name; anything else is thrown. */
-function unreachable(error: unknown): Reason {
-  if (!(error instanceof TrunklineError) || error.kind === 'cancelled') throw error
-  return reason('target-unreachable', error.message)
+function unreachable(error: unknown, host: string, signal: AbortSignal): Reason {
+  if (!(error instanceof TrunklineError)) throw error
+  if (error.kind !== 'cancelled') return reason('target-unreachable', error.message)
+  const isOutOfTime = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
+  if (!isOutOfTime || host === 'local') throw error
+  return reason('target-unreachable', `the host ${host} did not answer in time`)
 }

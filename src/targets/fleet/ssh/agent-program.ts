@@ -20,7 +20,8 @@ export type AgentProgram = {
 
 /** Of a package only what runs. */
 const runs = /\.(?:js|cjs|mjs|json|wasm)$/
-const specifiers = /\b(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g
+/** Also as a minifier writes them: without spaces, in backticks. */
+const specifiers = /\b(?:from|import)\s*\(?\s*["'`]([^"'`\n]+)["'`]/g
 
 let known: AgentProgram | undefined
 

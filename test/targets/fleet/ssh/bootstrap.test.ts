@@ -16,11 +16,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { systemClock } from '../../../../src/clock/index.ts'
 import { homeAt } from '../../../../src/home/index.ts'
 import { TrunklineError } from '../../../../src/model/index.ts'
-import { programFolder, programPath, programVersion } from '../../../../src/program/index.ts'
+import { programFolder, programPath, programPaths, programVersion } from '../../../../src/program/index.ts'
 import { createAgentClient, localConnection } from '../../../../src/targets/fleet/agent/client.ts'
 import { findMarked } from '../../../../src/targets/fleet/agent/detached-process.ts'
 import { fleetPathsAt } from '../../../../src/targets/fleet/agent/fleet-paths.ts'
@@ -267,4 +267,35 @@ describe('the installation of a program on a host', () => {
         child.kill('SIGKILL')
       }
     }))
+})
+
+describe('the program for a host', () => {
+  const filesOf = (program: ReturnType<typeof agentProgram>): string[] =>
+    Object.keys(JSON.parse(gunzipSync(program.archive()).toString('utf8')))
+
+  test('is all that its processes import, with the packages they need, and nothing of a delivery', () => {
+    const files = filesOf(agentProgram())
+    for (const path of programPaths()) assert.ok(files.includes(path), path)
+    for (const path of ['src/artifacts/unpack.ts', 'package.json', 'node_modules/undici/package.json']) {
+      assert.ok(files.includes(path), path)
+    }
+    assert.deepEqual(
+      files.filter((path) => /^src\/(?:cli|delivery|git|planning)\//.test(path)),
+      [],
+    )
+  })
+
+  test('has what a minifier imports in its own way', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'trunkline-program-'))
+    try {
+      const entry = join(folder, programPath('agent'))
+      mkdirSync(join(entry, '..'), { recursive: true })
+      writeFileSync(entry, 'import{a}from"./a.js";import"./b.js";const c=()=>import(`./c.js`)')
+      for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(entry, '..', `${name}.js`), '')
+      const names = filesOf(agentProgram(folder)).map((path) => path.slice(path.lastIndexOf('/') + 1))
+      assert.deepEqual(names, ['a.js', 'b.js', 'c.js', 'start.ts'])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
 })

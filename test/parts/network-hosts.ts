@@ -125,7 +125,7 @@ export async function startNetworkHosts(count: number): Promise<NetworkHosts> {
         url: `ssh://root@${there}`,
         address: there,
         home,
-        setLink: async (state) => void (await ip('link', 'set', link, state)),
+        setLink: async (state) => void (await ip('-n', namespace, 'link', 'set', 'eth0', state)),
         run: async (...argv) => (await ip('netns', 'exec', namespace, ...argv)).stdout,
       })
     }

@@ -107,6 +107,30 @@ describe('plain lines', () => {
     assert.ok(record('other', failing, true, true).includes('  carts 1'))
   })
 
+  test('tell the stages of a rollout as they are reached, each once', () => {
+    const rollout = step('stage/rollout:carts', 'rollout')
+    const at = (weight: number, phase: 'moving' | 'verifying' | 'watching', ready: number): Progress => ({
+      ...{ kind: 'instances', step: rollout.id, environment: 'stage', service: 'carts', ready, desired: 4, old: 4 },
+      stage: { weight, phase },
+    })
+    const lines = record('other', [
+      { kind: 'deployment-planned', environment: 'stage', version: 'v2', direction: 'forward', steps: [rollout] },
+      { kind: 'step-started', step: rollout.id, environment: 'stage', title: 'roll out carts' },
+      at(10, 'verifying', 1),
+      at(10, 'verifying', 1),
+      at(10, 'watching', 1),
+      at(50, 'moving', 2),
+    ])
+    assert.deepEqual(
+      lines.filter((line) => line.includes('%')).map((line) => line.slice('12:00:00 '.length)),
+      [
+        '  stage carts: 10 %, verifying, 1 new, 4 old',
+        '  stage carts: 10 %, watching, 1 new, 4 old',
+        '  stage carts: 50 %, 2 new, 4 old',
+      ],
+    )
+  })
+
   test('tell the way back of a failed deployment from the deployment', () => {
     const rollout = step('stage/rollout:carts', 'rollout')
     const plan = { kind: 'deployment-planned' as const, environment: 'stage', steps: [rollout] }

@@ -44,6 +44,7 @@ export function freePort(): Promise<number> {
 }
 
 export type LocalServer = {
+  pid: number | undefined
   /** Ends it, by force where it does not end by itself. */
   stop(): Promise<void>
 }
@@ -78,7 +79,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   }
   try {
     await readiness(child, options.ready, program)
-    return { stop }
+    return { pid: child.pid, stop }
   } catch (error) {
     await stop()
     throw error

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findProgram, missingPart, startLocalServer } from './local-server.ts'
 
-export type HaproxyPart = { socket: string; stop(): Promise<void> }
+export type HaproxyPart = {
+  socket: string
+  /** What a team does when it has changed its configuration: another worker takes over. */
+  reload(): void
+  stop(): Promise<void>
+}
 
 /** A port with the backend behind it; slots are servers set aside, else we add our own. */
 export type HaproxySite = { port: number; backend: string; slots?: number }
@@ -44,6 +49,9 @@ export async function startHaproxy(sites: readonly HaproxySite[], environment = 
   })
   return {
     socket,
+    reload() {
+      if (server.pid !== undefined) process.kill(server.pid, 'SIGUSR2')
+    },
     async stop() {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })

@@ -137,7 +137,10 @@ class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
     this.hasData = true
     // As a string a small body joins the head in one plain write, which costs a third of a gathering one.
     const isSmall = isFirst && chunk.length <= maxJoinedBytes && !this.res.chunkedEncoding
-    if (isSmall ? this.res.write(chunk.toString('latin1'), 'latin1') : this.res.write(chunk)) return true
+    const isTaken = isSmall ? this.res.write(chunk.toString('latin1'), 'latin1') : this.res.write(chunk)
+    // Node corks until the end of the tick; by then `end` would have added a part, and made a gathering write of it.
+    if (isSmall) this.req.socket.uncork()
+    if (isTaken) return true
     this.res.once('drain', this.onDrain)
     return false
   }

@@ -183,8 +183,22 @@ describe('HAProxy', { skip: haproxyMissing() }, () => {
       router.close()
       await haproxy.stop()
     })
-    return { port, config, router }
+    return { port, config, router, haproxy }
   }
+
+  test('that the team reloads is told again what it has forgotten', async (t) => {
+    const { port, router, haproxy } = await opened(t)
+    const backend = await startBackend((_req, res) => res.end('ok'))
+    t.after(() => backend.close())
+    await router.put('key', specAt(port, [specOf(backend)]), 'carts')
+    assert.equal((await ask({ port })).text, 'ok')
+    haproxy.reload()
+    await until(async () => (await ask({ port })).status === 503)
+    await until(async () => {
+      const [service] = await router.services()
+      return service?.backends[0]?.accepting === true && (await ask({ port })).text === 'ok'
+    })
+  })
 
   test('without a socket, or with a backend it does not know, is told plainly', async (t) => {
     const { config, router } = await opened(t)

@@ -12,7 +12,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   model: [],
   hashing: [],
   ports: ['model'],
-  planning: ['model', 'hashing'],
+  planning: ['model', 'hashing', 'config/yaml-depth.ts'],
   rollout: ['model'],
   home: ['hashing'],
   process: ['model'],

@@ -92,7 +92,8 @@ const wordAt = (text: string, offset: number): string =>
   /^(?:"(?:[^"\\]|\\.)*"|'[^']*'|(?:[^\s,:[\]{}#"']|:(?=[^\s,[\]{}]))+|.)/u.exec(text.slice(offset))?.[0] ?? ''
 
 /** A file must not be able to move the cursor or colour the terminal. */
-const printable = (text: string): string => text.replace(/[^\P{Cc}\t]/gu, '�')
+const printable = (text: string): string =>
+  text.replace(/[^\P{Cc}\t]|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu, '�')
 
 /** Words in backticks stand out. */
 const emphasize = (text: string, colors: Colors): string =>

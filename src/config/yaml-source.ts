@@ -3,6 +3,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
 import type { Location, Problem } from '../model/index.ts'
 import { blot, isSecret, withoutSecrets } from './schema/secret.ts'
+import { isTooDeepToParse } from './yaml-depth.ts'
 import { syntaxProblems } from './yaml-syntax.ts'
 
 export type Path = ReadonlyArray<string | number>
@@ -42,7 +43,7 @@ export function readYaml(text: string, file: string): YamlSource {
   }
   if (text.length > longestText) return refuse('FILE_TOO_LARGE', `${file} is larger than 1 MiB`)
 
-  const document = parse(text, lines)
+  const document = isTooDeepToParse(text) ? null : parse(text, lines)
   if (document === null) return refuse('NESTED_TOO_DEEPLY', `${file} is nested too deeply`)
   if (document.errors.length > 0 || document.warnings.length > 0) {
     const problems = syntaxProblems([...document.errors, ...document.warnings], text, describe)

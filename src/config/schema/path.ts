@@ -1,5 +1,6 @@
 /** Paths and globs, relative to the repository's root. Nothing outside of it can be named. */
 import { posix } from 'node:path'
+import { patternCost } from '../../model/index.ts'
 import { type Mistake, show } from '../mistake.ts'
 import { textWith } from './shapes.ts'
 
@@ -37,6 +38,17 @@ const outside = (path: string): Mistake => ({
   hint: fromRoot,
 })
 
+function costRule(pattern: string): Mistake | null {
+  const { fault } = patternCost(pattern)
+  return fault === null
+    ? null
+    : {
+        code: 'PATTERN_TOO_COSTLY',
+        message: `${show(pattern)} ${fault}: a hostile file name could make it take for ever`,
+        hint: 'write it as several simpler patterns',
+      }
+}
+
 /** `./a//b/` is `a/b`; the repository itself is the empty path. */
 const plainPath = (path: string): string => posix.normalize(path).replace(/\/$/, '').replace(/^\.$/, '')
 
@@ -52,6 +64,6 @@ export const pathSchema = textWith('a path', (path) => {
   .transform(plainPath)
 
 /** A path or glob. A folder written with a `/` at its end stands for everything in it. */
-export const patternSchema = textWith('a path or pattern', pathRule)
+export const patternSchema = textWith('a path or pattern', (pattern) => pathRule(pattern) ?? costRule(pattern))
   .meta({ title: 'pattern' })
   .transform((pattern) => (/(?:^|\/)\.?\/?$/.test(pattern) ? posix.join(plainPath(pattern), '**') : plainPath(pattern)))

@@ -4,6 +4,7 @@
  */
 import { parse as parseToml, stringify as stringifyToml } from 'smol-toml'
 import { parse as parseYaml, stringify as stringifyYaml } from 'yaml'
+import { isTooDeepToParse } from '../../config/yaml-depth.ts'
 import { usageError } from '../../model/index.ts'
 import { isTable, parseJsonTable, type Table } from './inference/structured-text.ts'
 import { baseNameOf } from './repository-path.ts'
@@ -30,7 +31,7 @@ export function projectKeys(text: string, file: string, keys: readonly string[])
   try {
     if (format === 'dotenv') return projectDotenv(text, wanted)
     if (format === 'json') return `${JSON.stringify(pick(exact(readJson(text)), wanted), null, 2)}\n`
-    if (format === 'yaml') return stringifyYaml(pick(exact(parseYaml(text)), wanted))
+    if (format === 'yaml') return stringifyYaml(pick(exact(readYaml(text)), wanted))
     if (format === 'toml') return stringifyToml(pick(exact(parseToml(text)), wanted))
   } catch (cause) {
     throw usageError('KEYED_FILE_UNREADABLE', `the keys of ${file} cannot be read: ${messageOf(cause)}`, {
@@ -52,7 +53,7 @@ export function missingKeys(text: string, file: string, keys: readonly string[])
     const assignments = readDotenv(text)
     return keys.filter((key) => !assignments.has(key))
   }
-  const content = format === 'json' ? readJson(text) : format === 'yaml' ? parseYaml(text) : parseToml(text)
+  const content = format === 'json' ? readJson(text) : format === 'yaml' ? readYaml(text) : parseToml(text)
   return keys.filter((key) => lookUp(content, key) === undefined)
 }
 
@@ -63,6 +64,12 @@ function readJson(text: string): Table {
   const table = parseJsonTable(text)
   if (table === null) throw new SyntaxError('it is not a JSON object')
   return table
+}
+
+/** Warnings of the parser are for whoever keeps the file, not for the standard error of ours. */
+function readYaml(text: string): unknown {
+  if (isTooDeepToParse(text)) throw new SyntaxError('it is nested too deeply')
+  return parseYaml(text, { logLevel: 'error' })
 }
 
 function projectDotenv(text: string, keys: readonly string[]): string {

@@ -9,7 +9,7 @@
  * A pattern is never tried against every file: the folders before its first wildcard are looked up as a range.
  */
 import picomatch from 'picomatch'
-import { encodePath, type ListedTree } from '../../model/index.ts'
+import { encodePath, type ListedTree, patternCost, usageError } from '../../model/index.ts'
 import type { CommitView } from './commit-view.ts'
 import type { Positions, TreeIndex } from './tree-index.ts'
 
@@ -108,9 +108,57 @@ function acceptRest(tree: ListedTree, rest: string, prefix: string): (position: 
     tree.pathEndsWith(position, ending, 0) && expression.test(tree.pathAt(position).slice(prefix.length))
 }
 
-/** The regular expression of a glob; newlines in names are ordinary characters, `!` at the front too. */
-export const globExpression = (glob: string): RegExp =>
-  picomatch.makeRe(literalParentheses(glob), { dot: true, nonegate: true, strictSlashes: true, flags: 's' })
+/** What a glob accepts. */
+export type Glob = { test(path: string): boolean }
+
+/**
+ * A glob, compiled; newlines in names are ordinary characters, `!` at the front too. Usage error `PATTERN_TOO_COSTLY`
+ * where a name could take for ever.
+ */
+export function globExpression(glob: string): Glob {
+  const { fault, isDear } = patternCost(glob)
+  if (fault !== null) {
+    throw usageError('PATTERN_TOO_COSTLY', `the pattern ${JSON.stringify(glob.slice(0, 80))} ${fault}`, {
+      hint: 'write it as several simpler patterns',
+    })
+  }
+  if (glob === '') return { test: (path) => path === '' }
+  const options = { dot: true, nonegate: true, strictSlashes: true, flags: 's' }
+  const expression: RegExp = picomatch.makeRe(literalParentheses(glob), options)
+  return isDear ? { test: (path) => couldMatch(glob, path) && expression.test(path) } : expression
+}
+
+/**
+ * Whether a name can match at all: with everything but letters, `*` and `?` taken for any text. In time bounded by the
+ * length of the glob times that of the name, where a regular expression that fails tries every way to fail.
+ */
+function couldMatch(glob: string, path: string): boolean {
+  // An alternative without a group around it would be one to the whole.
+  if (glob.includes('|')) return true
+  // Beyond a bracket nothing is known: the rest may be anything.
+  const plain = glob.replace(/[[\](){}\\@!+].*$/s, '**')
+  const parts = plain.match(/\*{2,}\/?|\*|[\s\S]/g) ?? []
+  let reached = new Uint8Array(path.length + 1)
+  reached[0] = 1
+  for (const part of parts) {
+    const next = new Uint8Array(path.length + 1)
+    let isOpen = false
+    for (let at = 0; at <= path.length; at += 1) {
+      const before = path[at - 1]
+      if (part.startsWith('*')) {
+        // `*` reaches on to the end of its segment, `**` everywhere.
+        if (part === '*' && before === '/') isOpen = false
+        if (reached[at] === 1) isOpen = true
+        next[at] = isOpen ? 1 : 0
+      } else if (at > 0 && reached[at - 1] === 1 && (part === '?' ? before !== '/' : before === part)) next[at] = 1
+    }
+    // `a/**` also means `a`, whose `/` the name does not have.
+    if (part.startsWith('**') && reached[path.length] === 1) next[path.length] = 1
+    if (part === '/' && reached[path.length] === 1) next[path.length] = 1
+    reached = next
+  }
+  return reached[path.length] === 1
+}
 
 /** `app/(shop)/page.tsx` is a common folder name; only `@(a|b)` and its kin are patterns. */
 const literalParentheses = (glob: string): string =>

@@ -189,25 +189,22 @@ function copyArguments(rest: string): string[] {
 
 const splitWords = (text: string): string[] => text.match(/(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/g) ?? []
 
+/** An escape counts as one, so that no quote is tried which another one has tried in vain. */
 const unquote = (word: string): string =>
-  word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (_, double, single) => double ?? single ?? '')
+  word.replace(/\\.|"((?:[^"\\]|\\.)*)"|'([^']*)'/g, (written, double, single) => double ?? single ?? written)
 
 /** Puts in `$X`, `${X}`, `${X:-default}` and `${X:+value}`; null where a value is not known. */
 function expand(text: string, scope: ReadonlyMap<string, string | null>): string | null {
   let isKnown = true
   const expanded = text.replace(
-    /\\\$|\$(?:\{(\w+)(?:(:?[-+])([^}]*))?[^}]*\}|(\w+))/g,
-    (
-      written,
-      braced: string | undefined,
-      operator: string | undefined,
-      word: string | undefined,
-      bare: string | undefined,
-    ) => {
+    /\\\$|\$\{([^}]*)(\}|$)|\$(\w+)/g,
+    (written: string, inside: string | undefined, close: string | undefined, bare: string | undefined) => {
       if (written === '\\$') return '$'
-      const name = braced ?? bare ?? ''
+      const [, braced, operator, word] = /^(\w+)(?:(:?[-+])([\s\S]*))?/.exec(inside ?? '') ?? []
+      const name = bare ?? braced
+      if (name === undefined || close === '') return written
       const value = scope.get(name)
-      const isPlain = operator !== undefined || bare !== undefined || written === `\${${name}}`
+      const isPlain = operator !== undefined || bare !== undefined || inside === name
       if (value === null || !isPlain || (value === undefined && operator === undefined)) isKnown = false
       if (operator?.endsWith('+')) return value === undefined || value === '' ? '' : (word ?? '')
       return value === undefined || (value === '' && operator === ':-') ? (word ?? '') : (value ?? '')

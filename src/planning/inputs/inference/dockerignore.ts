@@ -1,7 +1,7 @@
 /** `.dockerignore`: which files of a context never reach a build. */
-import { globExpression } from '../path-pattern.ts'
+import { type Glob, globExpression } from '../path-pattern.ts'
 
-type Rule = { expression: RegExp; isException: boolean }
+type Rule = { expression: Glob; isException: boolean }
 
 /** Answers whether a path, relative to the context, is left out: the last matching line wins. */
 export function parseDockerignore(text: string): (path: string) => boolean {
@@ -26,7 +26,7 @@ export function parseDockerignore(text: string): (path: string) => boolean {
 }
 
 /** A pattern that matches a folder covers all below it. */
-function coversPath(expression: RegExp, path: string): boolean {
+function coversPath(expression: Glob, path: string): boolean {
   if (expression.test(path)) return true
   for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
     if (expression.test(path.slice(0, slash))) return true

@@ -6,7 +6,8 @@ export type GoSource = {
   embeds: string[]
 }
 
-const goToken = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|`[^`]*`|[A-Za-z_]\w*|[().;]/y
+/** What is opened and never closed is a token too: it is not looked for again from each of its letters. */
+const goToken = /\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|"(?:[^"\\\n]|\\.)*"?|`[^`]*`?|[A-Za-z_]\w*|[().;]/y
 
 /** Imports stand before any other declaration: reading stops at the first that is none. Build constraints do not count. */
 export function parseGoSource(text: string): GoSource {
@@ -32,7 +33,7 @@ function parseImports(text: string): string[] {
       else if (token !== ';') return imports
     } else if (state === 'package') {
       state = 'top'
-    } else if (token.startsWith('"') || token.startsWith('`')) {
+    } else if (/^(["`]).*\1$/s.test(token)) {
       imports.push(token.slice(1, -1))
       if (state === 'import') state = 'top'
     } else if (token === '(') {

@@ -1,5 +1,6 @@
 /** package.json files and the workspaces they form (npm, Yarn, pnpm, Bun). */
 import { parse as parseYaml } from 'yaml'
+import { isTooDeepToParse } from '../../../config/yaml-depth.ts'
 import type { CommitView } from '../commit-view.ts'
 import { globExpression, normalizePattern } from '../path-pattern.ts'
 import { ancestorsOf, directoryOf, joinPath } from '../repository-path.ts'
@@ -116,8 +117,9 @@ export function createNpmPackages(view: CommitView) {
 }
 
 function pnpmPackages(text: string): string[] | null {
+  if (isTooDeepToParse(text)) return null
   try {
-    const content: unknown = parseYaml(text)
+    const content: unknown = parseYaml(text, { logLevel: 'error' })
     return isTable(content) && content['packages'] !== undefined ? stringsOf(content['packages']) : null
   } catch {
     return null

@@ -48,8 +48,24 @@ function parseTable(text: string, parse: (text: string) => unknown): Table | nul
   }
 }
 
-/** A string, a comment, or a comma before a closing bracket: whichever comes first wins. */
-const jsonTokens = /"(?:[^"\\]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*[}\]])/g
+/** Strings, comments, commas, spaces and the rest; what is opened and never closed goes to the end. */
+const jsonToken = /"(?:[^"\\]+|\\[\s\S])*\\?(?:"|$)|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|,|\s+|[^",\s/]+|\//g
 
-const withoutComments = (text: string): string =>
-  text.replace(jsonTokens, (token) => (token.startsWith('"') ? token : ''))
+/** Token by token, in time linear in the text: a lookahead for the bracket behind a comma would not be. */
+function withoutComments(text: string): string {
+  const kept: string[] = []
+  /** A comma, and the spaces behind it, that may stand before a closing bracket. */
+  let comma = ''
+  for (const [token] of text.matchAll(jsonToken)) {
+    if (token.startsWith('//') || token.startsWith('/*')) continue
+    if (comma !== '' && token.trim() === '') {
+      comma += token
+      continue
+    }
+    kept.push(/^[}\]]/.test(token) ? comma.slice(1) : comma)
+    comma = token === ',' ? ',' : ''
+    if (comma === '') kept.push(token)
+  }
+  kept.push(comma)
+  return kept.join('')
+}

@@ -7,7 +7,7 @@
 import type { NewEvent } from '../ledger/index.ts'
 import { isNamedSame, isSameAttempt } from '../ledger/index.ts'
 import type { ActiveDeployment, DeploymentPlan, Reason, Waiting } from '../model/index.ts'
-import { reason, short, TrunklineError } from '../model/index.ts'
+import { reason, TrunklineError } from '../model/index.ts'
 import { approvalGate, holdGate, planDeployment, runningServices, yankGate } from '../planning/index.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
@@ -16,6 +16,7 @@ import { gatherDeploymentFacts } from './deployment-facts.ts'
 import { earlyGates } from './early-gates.ts'
 import type { Engine, EnvironmentResult } from './engine.ts'
 import { reasonOfError } from './fault.ts'
+import { alreadyRunning, changesNothing, whyNothingToDo } from './nothing-to-do.ts'
 import { notify } from './notify.ts'
 import {
   enqueue,
@@ -61,6 +62,8 @@ function faulted(engine: Engine, request: DeployRequest, error: unknown): Ended 
 
 async function deployOnce(engine: Engine, request: DeployRequest): Promise<Ended> {
   const { policy } = request
+  const same = await whyNothingToDo(engine, request)
+  if (same !== null) return { result: resultOf(engine, request, 'nothing', [same], null), queued: null }
   let isQueued = request.arrival === 'queued' || request.arrival === 'follow-up'
   const opened = await openSession({
     world: engine.world,
@@ -187,12 +190,6 @@ function whatItResumes(unfinished: ActiveDeployment | null, request: DeployReque
   return isSameAttempt(unfinished.candidate, request.candidate) ? unfinished : null
 }
 
-/** Nothing but names would change: the release runs here and was verified. What cannot be asked is not unchanged. */
-const changesNothing = (plan: DeploymentPlan, gathered: GatheredFacts): boolean =>
-  gathered.problems.length === 0 &&
-  plan.steps.every((step) => step.kind === 'tag') &&
-  (gathered.facts.isVerified || gathered.facts.state.running?.view === plan.view)
-
 /** Invariant 3: deploying what already runs is one ledger event and no rollout; deploying it again is none. */
 async function recordNoChange(
   engine: Engine,
@@ -202,13 +199,9 @@ async function recordNoChange(
   gathered: GatheredFacts,
   older: Waiting | null,
 ): Promise<EnvironmentResult> {
-  const { candidate, policy } = request
+  const { candidate } = request
   const { running, waiting, deployment } = session.state()
-  const why = reason(
-    'already-running',
-    `${policy.name} already runs release ${short(candidate.release)}: nothing to roll out`,
-    { digest: candidate.release },
-  )
+  const why = alreadyRunning(request)
   await tagOnly(engine, plan, request)
   const waits = waiting !== null && isNamedSame(waiting.candidate, candidate)
   const isOnRecord = running !== null && isNamedSame(running, candidate) && gathered.facts.isVerified

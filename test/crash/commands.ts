@@ -132,7 +132,7 @@ function descendantsOf(pid: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    const parent = parentOf(name)
+    const parent = isFleet(name) ? null : parentOf(name)
     if (parent !== null) children.set(parent, [...(children.get(parent) ?? []), Number(name)])
   }
   const found: number[] = []
@@ -143,6 +143,15 @@ function descendantsOf(pid: number): number[] {
     open.push(...own)
   }
   return found
+}
+
+/** An agent outlives whoever started it: it is of the host, not of the command. */
+function isFleet(pid: string): boolean {
+  try {
+    return /targets\/fleet\/(?:agent|router)\/main/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 function parentOf(pid: string): number | null {

@@ -20,7 +20,9 @@ export type CrashWorldOptions = {
   /** Default: an OCI layout that both controllers share. `oci+http://…` for a registry. */
   artifacts?: string
   /** Changes the configuration before it is written. */
-  change?: (config: Config) => void
+  change?: (config: Config, root: string) => void
+  /** Beside those that every such project has. */
+  files?: Record<string, string>
   /** Platform of every environment; default the file. */
   platform?: 'file' | 'fleet'
 }
@@ -60,8 +62,10 @@ export async function createCrashWorld(options: CrashWorldOptions): Promise<Cras
   const server = options.way === 'http' ? await startGitHttpServer({ root: dirname(remote.directory) }) : null
   const url = server === null ? remote.directory : `${server.url}/remote.git`
   const config = crashConfig(options.artifacts ?? `oci-layout:${join(root, 'artifacts')}`)
-  options.change?.(config)
-  const ada = await createRepository({ files: { ...firstFiles, 'trunkline.yaml': JSON.stringify(config, null, 1) } })
+  options.change?.(config, root)
+  const ada = await createRepository({
+    files: { ...firstFiles, ...options.files, 'trunkline.yaml': JSON.stringify(config, null, 1) },
+  })
   await ada.addRemote('origin', url)
   await ada.push('origin', 'main')
   const ben = await ada.clone({ url })

@@ -83,7 +83,7 @@ async function goThroughRound({ round, peaceful, killed, chance, report, wanted 
     `${round.name}: trunkline ${words.join(' ')}\n${died.map((kill) => `died ${kill.diedAt}`).join('\n')}`
   while (died.length < wanted) {
     // What goes on with something has less to do than who began it.
-    const share = died.length === 0 ? 1 : 0.4
+    const share = died.length === 0 ? 1 : 0.3
     const death = chooseDeath(chance, { moment: counts.moment * share, call: counts.call * share })
     const by = chance.oneOf(['ada', 'ben'] as const)
     const wordsNow = died.length > 0 && chance.fraction() < 0.2 ? ['advance'] : words

@@ -17,13 +17,13 @@ async function converges(t: TestContext, options: OrdealOptions): Promise<void> 
 
 describe('commands killed at random moments', { concurrency: 2, skip: onLinux }, () => {
   test('come to the same end as undisturbed ones, whoever goes on: a remote by path, artifacts in a layout', (t) =>
-    converges(t, { way: 'path', seed: 4, kills: 60 }))
+    converges(t, { way: 'path', seed: 4, kills: 66 }))
 
   test('… a remote over smart HTTP, artifacts in a registry', { skip: registryMissing() }, async (t) => {
     const registry = await startRegistry()
     t.after(() => registry.stop())
     let worlds = 0
     const artifacts = () => `oci+http://${registry.host}/world-${++worlds}`
-    await converges(t, { way: 'http', seed: 8, kills: 30, artifacts })
+    await converges(t, { way: 'http', seed: 8, kills: 36, artifacts })
   })
 })

@@ -6,6 +6,7 @@ import type { Engine, Scene } from '../delivery/index.ts'
 import { fileState, type LocalRepository } from '../git/index.ts'
 import type { Problem } from '../model/index.ts'
 import { bad, type Finding } from './finding.ts'
+import { examineTrust } from './trust.ts'
 
 /** The file as it stands in the working tree: what a person is about to commit. */
 export async function examineProjectFile(local: LocalRepository): Promise<Finding[]> {
@@ -48,7 +49,7 @@ export async function examineProject(engine: Engine, scene: Scene, signal: Abort
     await examineState(engine, signal),
     ...examinePolicy(scene),
     { about: 'artifacts', verdict: 'good', message: artifacts.location },
-    ...examineTrust(scene),
+    ...(await examineTrust(engine, scene, signal)),
   ]
 }
 
@@ -67,25 +68,4 @@ function examinePolicy({ project, trunk, ignored }: Scene): Finding[] {
   if (trunk !== null) return findings
   const message = `${project.trunk} does not exist at the remote: this commit's own policy counts`
   return [{ about: 'policy', verdict: 'note', message, hint: `git push origin ${project.trunk}` }, ...findings]
-}
-
-/** Design section 4: without signatures, who may push refs is trusted. People should know. */
-function examineTrust({ project }: Scene): Finding[] {
-  const open = Object.values(project.environments).filter(({ approval }) => approval?.by.length === 0)
-  return [
-    {
-      about: 'trust',
-      verdict: 'note',
-      message: `who may push to ${project.state.prefix}/* is trusted: records and approvals are not signed`,
-      hint: 'protect that prefix at your git host like your trunk',
-    },
-    ...open.map(
-      ({ name }): Finding => ({
-        about: 'trust',
-        verdict: 'note',
-        message: `anyone who may push can approve ${name}`,
-        hint: 'name groups under approval.by',
-      }),
-    ),
-  ]
 }

@@ -18,6 +18,7 @@ const build = await rolldown({
     trunkline: 'scripts/bundle/trunkline.ts',
     agent: 'scripts/bundle/agent.ts',
     bridge: 'scripts/bundle/bridge.ts',
+    lifecycle: 'scripts/bundle/lifecycle.ts',
     router: 'scripts/bundle/router.ts',
     holder: 'scripts/bundle/holder.ts',
   },

@@ -111,7 +111,22 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = {
+export type Run = CommandRun | AppspecRun
+
+/** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
+export type AppspecRun = {
+  kind: 'appspec'
+  /** Path of the `appspec.yml` in the artifact. */
+  appspec: string
+  /** A failing `ApplicationStop` of what ran before does not stand in the way. */
+  ignoreStopFailures: boolean
+  port: null
+  health: null
+}
+
+/** Instances that are started and watched. Without `kind`, as releases have always named it. */
+export type CommandRun = {
+  kind?: never
   command: string
   /** Name of the variable in which an instance is told its port; null: it serves nothing. */
   port: string | null

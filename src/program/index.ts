@@ -16,6 +16,8 @@ const entries = {
   agent: { source: 'src/targets/fleet/agent/start.ts', bundled: 'dist/agent.js' },
   /** What a controller starts on a host over SSH. */
   bridge: { source: 'src/targets/fleet/agent/bridge.ts', bundled: 'dist/bridge.js' },
+  /** Deploys a revision in place, as its `appspec.yml` says. */
+  lifecycle: { source: 'src/targets/fleet/lifecycle/main.ts', bundled: 'dist/lifecycle.js' },
   router: { source: 'src/targets/fleet/router/main.ts', bundled: 'dist/router.js' },
   holder: { source: 'src/targets/fleet/router/holder-main.ts', bundled: 'dist/holder.js' },
 } as const

@@ -9,6 +9,7 @@ import {
   isStaged,
   passed,
   type Reason,
+  type Run,
   reason,
   type ServiceName,
   type Verdict,
@@ -47,10 +48,14 @@ export function createTarget(policy: EnvironmentPolicy, host: SimulatedHost, pro
     fingerprint: desired.fingerprint,
     artifact: desired.artifact,
     replicas,
-    startTimeoutMs: desired.run.startTimeoutMs,
-    drainTimeoutMs: desired.run.drainTimeoutMs,
+    ...timesOf(desired.run),
     variables,
   })
+
+  function timesOf(run: Run) {
+    if (run.kind === 'appspec') throw new Error('nothing is deployed in place here')
+    return { startTimeoutMs: run.startTimeoutMs, drainTimeoutMs: run.drainTimeoutMs }
+  }
 
   type Drive = {
     service: ServiceName

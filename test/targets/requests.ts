@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import type { DesiredService } from '../../src/model/index.ts'
+import type { CommandRun, DesiredService } from '../../src/model/index.ts'
 import type { RolloutRequest } from '../../src/ports/index.ts'
 
 /** A request to run `node main.js` of an artifact. */
 export function requestFor(
   service: string,
   artifact: DesiredService['artifact'],
-  change: Omit<Partial<RolloutRequest>, 'desired'> & { desired?: Partial<DesiredService> } = {},
+  change: Omit<Partial<RolloutRequest>, 'desired'> & {
+    desired?: Partial<Omit<DesiredService, 'run'>> & { run?: Partial<CommandRun> }
+  } = {},
 ): RolloutRequest {
   const { desired, ...rest } = change
   return {
@@ -35,8 +37,13 @@ export function requestFor(
 
 export const shortStart = (request: RolloutRequest, startTimeoutMs = 1500): RolloutRequest => ({
   ...request,
-  desired: { ...request.desired, run: { ...request.desired.run, startTimeoutMs } },
+  desired: { ...request.desired, run: { ...commandOf(request), startTimeoutMs } },
 })
+
+function commandOf({ desired: { run } }: RolloutRequest): CommandRun {
+  assert.ok(run.kind !== 'appspec', 'instances of its own')
+  return run
+}
 
 export async function getJson(url: string | null, path = '/'): Promise<Record<string, unknown>> {
   assert.ok(url, 'the service has an address')

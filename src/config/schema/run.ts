@@ -4,7 +4,8 @@ import type { Run } from '../../model/index.ts'
 import { commandSchema } from './command.ts'
 import { durationSchema } from './duration.ts'
 import { portVariableSchema } from './name.ts'
-import { mustBe, object, textWith } from './shapes.ts'
+import { pathSchema } from './path.ts'
+import { flag, mustBe, object, textWith } from './shapes.ts'
 
 /** The path of an HTTP request. */
 export const requestPathSchema = textWith('a path such as `/healthz`', (path) =>
@@ -32,7 +33,21 @@ const runObject = object({
   stopTimeout: durationSchema.prefault('10s').describe('Time from SIGTERM to SIGKILL.'),
 }).meta({ id: 'Run', title: 'Run', description: 'How instances of the service run.' })
 
-export const runSchema = z
+const appspecObject = object(
+  {
+    appspec: pathSchema.describe(
+      'Path of the `appspec.yml` in the artifact: its scripts deploy the service in place, as AWS CodeDeploy does.',
+    ),
+    ignoreStopFailures: flag(false).describe(
+      'Whether a failing `ApplicationStop` of what ran before stands in the way of what comes after.',
+    ),
+  },
+  { expected: 'a mapping such as `{ appspec: appspec.yml }`' },
+)
+  .meta({ id: 'AppspecRun', title: 'Run in place', description: 'Deployed in place by the scripts of its artifact.' })
+  .transform((run): Run => ({ kind: 'appspec', ...run, port: null, health: null }))
+
+const commandRun = z
   .union([commandSchema.transform((command) => ({ command })).pipe(runObject), runObject], {
     error: mustBe('a command, or a mapping with `command`'),
   })
@@ -46,3 +61,7 @@ export const runSchema = z
       stopTimeoutMs: run.stopTimeout,
     }),
   )
+
+export const runSchema = z.union([commandRun, appspecObject], {
+  error: mustBe('a command, or a mapping with `command` or `appspec`'),
+})

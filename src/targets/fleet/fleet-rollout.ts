@@ -70,7 +70,7 @@ export async function rollOutOverHosts(rollout: FleetRollout): Promise<Verdict> 
 }
 
 /** Hosts that move together. */
-function batchesOf(hosts: readonly PreparedHost[], strategy: SurgeStrategy): PreparedHost[][] {
+export function batchesOf(hosts: readonly PreparedHost[], strategy: SurgeStrategy): PreparedHost[][] {
   const size = batchSize(strategy, hosts.length)
   const count = Math.ceil(hosts.length / size)
   return Array.from({ length: count }, (_, index) => hosts.slice(index * size, (index + 1) * size))

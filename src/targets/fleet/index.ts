@@ -2,6 +2,7 @@
 import {
   type EnvironmentName,
   type FleetConfig,
+  isStaged,
   type Reason,
   reason,
   type ServiceName,
@@ -15,6 +16,7 @@ import { bringArtifact } from './artifact-transfer.ts'
 import { type FleetHost, joinVerdicts, onEachHost, onHost } from './fleet-host.ts'
 import { type PreparedHost, rollOutOverHosts } from './fleet-rollout.ts'
 import { followLogs } from './follow-logs.ts'
+import { deployInPlace, look, removeInPlace } from './in-place-rollout.ts'
 import { referencedServices, templateOf } from './instance-template.ts'
 import { outcomeOfJob, runJobOnce } from './job-runner.ts'
 import { isRunning, judge, observedOverHosts, observedService, unknownService } from './observation.ts'
@@ -93,10 +95,24 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
     }, signal)
   }
 
+  const endInstances = (host: FleetHost, service: ServiceName, context: TargetContext): Promise<Verdict> =>
+    host.link.withAgent((agent) => {
+      const own = { ...context, log: (line: string) => context.log(`${host.prefix}${line}`) }
+      return rollOutNothing({ agent, clock, scope, service, strategy: 'all-at-once', context: own })
+    }, context.signal)
+
+  /** A service that was deployed in place until now gives way before its instances start. */
+  const leavePlace = async (host: FleetHost, service: ServiceName, context: TargetContext): Promise<Verdict> => {
+    const place = { scope, service, context }
+    const status = await host.link.withAgent((agent) => look(agent, place), context.signal)
+    return status.inPlace === null ? { ok: true } : removeInPlace(host, place)
+  }
+
   const removeFrom = async (host: FleetHost, service: ServiceName, context: TargetContext): Promise<Verdict> => {
     const verdict = await host.link.askAgent(async (agent) => {
-      const own = { ...context, log: (line: string) => context.log(`${host.prefix}${line}`) }
-      const ended = await rollOutNothing({ agent, clock, scope, service, strategy: 'all-at-once', context: own })
+      const left = await leavePlace(host, service, context)
+      if (!left.ok) return left
+      const ended = await endInstances(host, service, context)
       if (ended.ok) await agent.call('removeService', { scope, epoch: context.epoch, service }, context.signal)
       return ended
     }, context.signal)
@@ -140,6 +156,14 @@ export function createFleetTarget(options: FleetTargetOptions): Target {
       const { service, strategy } = request
       // All of them first: a host that is not there keeps any of them from moving.
       const prepared = await onEachHost(hosts, (host) => prepare(host, request, context))
+      if (request.desired.run.kind === 'appspec') {
+        const surge = isStaged(strategy) ? 'one-at-a-time' : strategy
+        const verdict = await deployInPlace({ hosts: prepared, scope, service, strategy: surge, context })
+        // What ran as instances of ours until now.
+        if (verdict.ok) await onEachHost(hosts, (host) => endInstances(host, service, context))
+        return verdict
+      }
+      await onEachHost(hosts, (host) => leavePlace(host, service, context))
       return rollOutOverHosts({ hosts: prepared, scope, service, strategy, clock, context })
     },
 

@@ -1,6 +1,6 @@
 /** What a desired service becomes on a host. Pure. */
 import { digestOf } from '../../hashing/index.ts'
-import type { DesiredService, ServiceName } from '../../model/index.ts'
+import type { DesiredService, Run, ServiceName } from '../../model/index.ts'
 import type { RolloutRequest } from '../../ports/index.ts'
 import type { Address, Template } from './agent/protocol.ts'
 
@@ -31,18 +31,23 @@ export function templateOf(
     desiredGeneration: desired.generation,
     fingerprint,
     artifact,
-    command: run.command,
-    port: run.port,
-    health: run.health,
-    startTimeoutMs: run.startTimeoutMs,
-    drainTimeoutMs: run.drainTimeoutMs,
-    stopTimeoutMs: run.stopTimeoutMs,
+    ...runOf(run),
     env: { ...environmentOf(desired, variables), ...urls },
     secrets: Object.entries(desired.env).flatMap(([name, variable]) =>
       variable.kind === 'from' && variable.secret ? [name] : [],
     ),
     replicas,
   }
+}
+
+function runOf(run: Run) {
+  if (run.kind === 'appspec') {
+    const { appspec, ignoreStopFailures } = run
+    const none = { port: null, health: null, startTimeoutMs: 0, drainTimeoutMs: 0, stopTimeoutMs: 0 }
+    return { ...none, command: appspec, lifecycle: { ignoreStopFailures } }
+  }
+  const { command, port, health, startTimeoutMs, drainTimeoutMs, stopTimeoutMs } = run
+  return { command, port, health, startTimeoutMs, drainTimeoutMs, stopTimeoutMs, lifecycle: null }
 }
 
 function environmentOf(desired: DesiredService, variables: Readonly<Record<string, string>>): Record<string, string> {

@@ -18,6 +18,7 @@ export const unknownService: ObservedService = {
  * a dead controller had only begun to start is something else, too, which nobody but the next rollout would end.
  */
 export function observedService(status: ServiceStatus, replicas: number, hostName?: string): ObservedService {
+  if (status.inPlace !== null) return observedInPlace(status, status.inPlace.isChanging)
   const taking = takingOf(status)
   const { stable } = status
   const isSettled =
@@ -38,6 +39,18 @@ export function observedService(status: ServiceStatus, replicas: number, hostNam
     url: status.address ? urlOf(status.address, hostName) : null,
     ...(status.split === null ? {} : { newSet: { weight: status.split.weight } }),
     ...detailOf(status),
+  }
+}
+
+/** Its scripts started it and said that it works; what runs is none of ours. */
+function observedInPlace({ stable }: ServiceStatus, isChanging: boolean): ObservedService {
+  if (stable === null || isChanging) return { ...unknownService, instances: { ready: 0, desired: 1 } }
+  return {
+    generation: stable.desiredGeneration,
+    artifact: stable.artifact,
+    fingerprint: stable.fingerprint,
+    instances: { ready: 1, desired: 1 },
+    url: null,
   }
 }
 
@@ -99,7 +112,7 @@ const isAlone = ({ instances }: ServiceStatus, generation: string): boolean =>
 export function isRunning(status: ServiceStatus, desired: DesiredService): boolean {
   const { stable } = status
   const isWanted = stable?.desiredGeneration === desired.generation && stable.fingerprint === desired.fingerprint
-  return isWanted && isAlone(status, stable.generation)
+  return isWanted && !status.inPlace?.isChanging && isAlone(status, stable.generation)
 }
 
 /** Whether the service is what was ensured, complete and healthy. */
@@ -109,7 +122,7 @@ export function judge(service: ServiceName, status: ServiceStatus, desired: Desi
     reasons.push(reason('other-generation', `${service} does not run what was deployed`))
   }
   const healthy = takingOf(status).filter((instance) => instance.phase === 'healthy').length
-  if (healthy < replicas) {
+  if (status.inPlace === null && healthy < replicas) {
     reasons.push(reason('not-healthy', `${service} has ${healthy} of ${replicas} healthy instances`))
   }
   return reasons.length > 0 ? { ok: false, reasons } : { ok: true }

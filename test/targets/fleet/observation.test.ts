@@ -46,6 +46,7 @@ const observed = (...instances: InstanceStatus[]) => {
     split: null,
     preview: null,
     instances,
+    inPlace: null,
   }
   return observedService(status, 2)
 }

@@ -19,6 +19,8 @@ export type FleetPaths = {
   services: string
   instances: string
   jobs: string
+  /** What services that are deployed in place have installed. */
+  lifecycles: string
   /** The router's folder: its own state and its socket. */
   router: string
 }
@@ -42,6 +44,7 @@ export function fleetPathsAt(fleetRoot: string): FleetPaths {
     services: join(root, 'services'),
     instances: join(root, 'instances'),
     jobs: join(root, 'jobs'),
+    lifecycles: join(root, 'lifecycles'),
     router: routerFolder(root, fleetId),
   }
 }
@@ -64,8 +67,19 @@ function routerFolder(root: string, fleetId: string): string {
 
 /** Makes the folders, private to this user. Errored `FLEET_FOLDER` where the socket's folder belongs to someone else. */
 export function makeFleetFolders(paths: FleetPaths): void {
-  const { root, artifacts, blobs, services, instances, jobs, router } = paths
-  const folders = [root, artifacts, blobs, services, instances, jobs, dirname(paths.socket), dirname(router), router]
+  const { root, artifacts, blobs, services, instances, jobs, lifecycles, router } = paths
+  const folders = [
+    root,
+    artifacts,
+    blobs,
+    services,
+    instances,
+    jobs,
+    lifecycles,
+    dirname(paths.socket),
+    dirname(router),
+    router,
+  ]
   for (const folder of folders) makePrivate(folder)
 }
 

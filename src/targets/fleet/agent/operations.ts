@@ -8,6 +8,7 @@ import type { Fence } from './fence.ts'
 import type { Fingerprinter } from './fingerprints.ts'
 import type { Host } from './host.ts'
 import type { Jobs } from './jobs.ts'
+import type { Lifecycles } from './lifecycles.ts'
 import { readLastLines, readNewLines } from './log-reading.ts'
 import {
   type AgentDescription,
@@ -26,6 +27,7 @@ export type AgentParts = {
   supervisor: Supervisor
   statuses: ServiceStatuses
   jobs: Jobs
+  lifecycles: Lifecycles
   fence: Fence
   fingerprint: Fingerprinter
   changes: Changes
@@ -127,6 +129,11 @@ export function operationHandlers(parts: AgentParts): OperationHandlers {
       return statuses.statusOf(scope, service)
     },
 
+    startLifecycle: async ({ scope, epoch, service, generation }) => {
+      fence.pass(scope, epoch)
+      return parts.lifecycles.start(scope, service, generation)
+    },
+
     removeService: async ({ scope, epoch, service }) => {
       fence.pass(scope, epoch)
       await supervisor.removeService(scope, service)
@@ -134,6 +141,7 @@ export function operationHandlers(parts: AgentParts): OperationHandlers {
     },
 
     removeProject: async ({ project }, signal) => {
+      await parts.lifecycles.removeAll(project)
       jobs.removeAll(project)
       await supervisor.removeAll(project)
       await until(maxRemovalMs, followEveryMs, signal, () => ({

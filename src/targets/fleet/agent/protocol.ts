@@ -42,7 +42,10 @@ export const templateSchema = z.strictObject({
   desiredGeneration: z.string(),
   fingerprint: fingerprintSchema.nullable(),
   artifact: digestSchema,
+  /** For a service that is deployed in place: the path of its `appspec.yml` in the artifact. */
   command: z.string().min(1),
+  /** Not null: deployed in place by the scripts of its artifact, without instances of its own. */
+  lifecycle: z.strictObject({ ignoreStopFailures: z.boolean() }).nullable().default(null),
   /** Variable in which the instance is told its port; null: it serves nothing. */
   port: z.string().nullable(),
   health: z.string().nullable(),
@@ -135,6 +138,8 @@ export const operations = {
   act: z.strictObject({ ...fenced, service: name, actions: z.array(actionSchema).max(10_000) }),
   /** The rollout is over: this generation is what the service goes back to from now on. null: none. */
   settle: z.strictObject({ ...fenced, service: name, generation: name.nullable() }),
+  /** Begins, or joins, the lifecycle that brings a service to a generation in place; null: away from this host. */
+  startLifecycle: z.strictObject({ ...fenced, service: name, generation: name.nullable() }),
   removeService: z.strictObject({ ...fenced, service: name }),
   /** Stops and forgets everything of a project, jobs and epochs included. */
   removeProject: z.strictObject({ project: name }),
@@ -174,6 +179,7 @@ export type OperationOutput = {
   prepareGeneration: ServiceStatus
   act: ServiceStatus
   settle: ServiceStatus
+  startLifecycle: JobStatus & { key: string }
   removeService: Record<string, never>
   removeProject: Record<string, never>
   startJob: JobStatus
@@ -225,6 +231,8 @@ export type ServiceStatus = {
   /** Where the generation of the split answers alone, until it has everything; null where the router has not said yet. */
   preview: Address | null
   instances: InstanceStatus[]
+  /** Of a service that is deployed in place; while it changes, and when a change failed, nothing counts as running. */
+  inPlace: { isChanging: boolean } | null
 }
 
 export type JobStatus = {

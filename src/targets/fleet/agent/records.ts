@@ -17,6 +17,8 @@ export const serviceRecordSchema = z.object({
     .nullable()
     .default(null),
   router: routerSchema,
+  /** Of a deployment in place: the lifecycle that is not settled yet, and where it leads. */
+  change: z.object({ id: z.string(), to: z.string().nullable() }).nullable().default(null),
 })
 export type ServiceRecord = z.infer<typeof serviceRecordSchema>
 

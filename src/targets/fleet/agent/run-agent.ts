@@ -17,6 +17,7 @@ import { openFingerprinter } from './fingerprints.ts'
 import { fleetPathsAt, makeFleetFolders } from './fleet-paths.ts'
 import { baseEnvironmentOf, type Host } from './host.ts'
 import { Jobs } from './jobs.ts'
+import { Lifecycles } from './lifecycles.ts'
 import { rotateLog } from './log-file.ts'
 import { operationHandlers } from './operations.ts'
 import { Pacer } from './pacer.ts'
@@ -80,8 +81,10 @@ async function superviseUntilEnd(host: Host, options: AgentOptions): Promise<voi
   const routing = new Routing(host, client, () => router.ensureRunning())
   const supervisor = new Supervisor({ host, artifacts, routing, wake })
   const jobs = new Jobs(host, artifacts, changes, wake)
+  const lifecycles = new Lifecycles(host, supervisor, jobs)
 
   const stopEverything = async (): Promise<void> => {
+    await lifecycles.removeAll(null)
     jobs.removeAll(null)
     await supervisor.removeAll(null)
     const deadlineMs = clock.monotonicMs() + maxStopMs
@@ -99,6 +102,7 @@ async function superviseUntilEnd(host: Host, options: AgentOptions): Promise<voi
       supervisor,
       statuses: new ServiceStatuses(host, supervisor, routing),
       jobs,
+      lifecycles,
       fence: new Fence(paths.epochs),
       fingerprint: openFingerprinter(paths.key),
       changes,

@@ -34,6 +34,7 @@ export class ServiceRecords {
         generations: {},
         split: null,
         router: { kind: 'built-in' },
+        change: null,
       }
     )
   }

@@ -39,6 +39,7 @@ export class ServiceStatuses {
       address: record.address,
       split: record.split,
       preview: isPreviewed(record) ? this.routing.addressOf(previewKey(key)) : null,
+      inPlace: stable?.lifecycle || record.change !== null ? { isChanging: record.change !== null } : null,
     }
     return {
       service,

@@ -124,7 +124,9 @@ export class Supervisor {
     const record = this.services.getOrEmpty(scope, service)
     const inUse = new Set(this.instancesOf(serviceKey(scope, service)).map((each) => each.record.template.generation))
     const generations = Object.fromEntries(
-      Object.entries(record.generations).filter(([name]) => name === record.stable || inUse.has(name)),
+      Object.entries(record.generations).filter(
+        ([name]) => name === record.stable || inUse.has(name) || name === record.change?.to,
+      ),
     )
     this.services.put({ ...record, generations: { ...generations, [template.generation]: template } })
     const nowMs = this.parts.host.clock.now()
@@ -152,9 +154,25 @@ export class Supervisor {
     const template = generation === null ? undefined : record.generations[generation]
     if (generation !== null && template === undefined) throw unknownGeneration(service, generation)
     const generations = generation === null || template === undefined ? {} : { [generation]: template }
-    this.services.put({ ...record, stable: generation, generations, split: null })
+    this.services.put({ ...record, stable: generation, generations, split: null, change: null })
     this.closePreview(serviceKey(scope, service))
     this.parts.artifacts.collectGarbage(this.artifactsInUse())
+  }
+
+  /** Services of a project, or of all, that are deployed in place here. */
+  inPlace(project: string | null): ServiceRecord[] {
+    return this.services
+      .all()
+      .filter(({ scope }) => project === null || scope.project === project)
+      .filter(({ stable, generations, change }) => change !== null || generations[stable ?? '']?.lifecycle)
+  }
+
+  /** A lifecycle is about to begin: until it is settled nothing counts as running in place. */
+  beginInPlace(scope: Scope, service: string, to: string | null): ServiceRecord {
+    const record = this.services.getOrEmpty(scope, service)
+    const begun = { ...record, change: { id: this.parts.host.random.hex(8), to } }
+    this.services.put(begun)
+    return begun
   }
 
   /** Ends all of a service at once and gives its address back. */

@@ -17,6 +17,8 @@ import { measure, type Rate } from './router/wrk.ts'
 
 const [rounds = 5, seconds = 3, connections = 64] = process.argv.slice(2).map(Number)
 
+const warmUpSeconds = 5
+
 const wrk = findProgram('wrk', process.env)
 if (wrk === null) {
   console.log('skipped: wrk is not installed (apt-get install wrk)')
@@ -40,7 +42,8 @@ async function compare(place: Place): Promise<void> {
   }
   try {
     const load = { wrk: wrk ?? 'wrk', seconds, connections, place }
-    for (const { port } of running) await measure({ ...load, seconds: 1, port })
+    // Compilers that learn while they run have had their lesson.
+    for (const { port } of running) await measure({ ...load, seconds: warmUpSeconds, port })
     for (let round = 0; round < rounds; round++) {
       for (const proxy of running) proxy.rates.push(await measure({ ...load, port: proxy.port, pid: proxy.pid }))
     }

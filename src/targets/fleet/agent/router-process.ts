@@ -64,9 +64,16 @@ export function createRouterProcess(
     if (!isWanted) return
     const running = await health()
     if (running !== null) return bringUpToDate(running)
-    if ((await holder()) !== null && (await waitFor(reviveTimeoutMs, answers))) return
-    host.log('starting the router')
-    spawnHolder(host, [...programCommand('holder', paths.router), ...command])
+    if ((await holder()) === null) {
+      host.log('starting the router')
+      spawnHolder(host, [...programCommand('holder', paths.router), ...command])
+    } else if (!(await waitFor(reviveTimeoutMs, answers))) {
+      // Its program may be gone, with the version it was of.
+      host.log('the router does not come up again: starting one of our version')
+      await askHolder(paths.router, { ask: 'replace-router', command: [...command] }).catch((error: Error) =>
+        host.log(error.message),
+      )
+    }
     if (await waitFor(startTimeoutMs, answers)) return
     host.log(`the router did not answer within ${startTimeoutMs / 1000} s`)
   }
@@ -76,11 +83,14 @@ export function createRouterProcess(
     if (isUpToDate) return
     isUpToDate = true
     try {
-      if (running.protocol < routerProtocol || isOlder(running.version, version)) {
+      const held = await holder()
+      const isOfOurs = !isOlder(running.version, version) && !isOlder(version, running.version)
+      // Of this version, and from a folder that may be gone tomorrow.
+      const isElsewhere = isOfOurs && held?.routerCommand?.join('\0') !== command.join('\0')
+      if (running.protocol < routerProtocol || isOlder(running.version, version) || isElsewhere) {
         host.log(`replacing the router of version ${running.version}`)
         await askHolder(paths.router, { ask: 'replace-router', command: [...command] })
       }
-      const held = await holder()
       if (held !== null && isOlder(held.version, programVersion)) {
         host.log(`replacing the socket holder of version ${held.version}`)
         await askHolder(paths.router, { ask: 'leave' })

@@ -23,6 +23,8 @@ export const holderAnswerSchema = z.object({
   startedAt: z.string().nullable(),
   version: z.string(),
   routerPid: z.number().int().nullable(),
+  /** Starts another router like the one that serves; absent in answers of older holders. */
+  routerCommand: z.array(z.string()).optional(),
   /** Why what was asked was not done. */
   error: z.string().nullable(),
 })

@@ -87,6 +87,7 @@ async function holdUntilEnd(
     startedAt,
     version,
     routerPid: holder.routerPid,
+    routerCommand: [...holder.routerCommand],
     error,
   })
   for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {})

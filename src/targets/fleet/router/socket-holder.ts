@@ -48,6 +48,10 @@ export class SocketHolder {
     this.log = log
   }
 
+  get routerCommand(): RouterCommand {
+    return this.command
+  }
+
   get routerPid(): number | null {
     return this.current?.identity?.pid ?? null
   }

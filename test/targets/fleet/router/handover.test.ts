@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -180,6 +180,25 @@ describe('a router that is upgraded in place', () => {
     await until(async () => (await router.routerPid()) === before)
     assert.equal((await ask({ port })).text, 'quick')
     await router.client.putService(key, serviceOf([specOf(backend, { weight: 3 })]))
+  })
+
+  test('is replaced where its own program is gone: who waits is served by the next', async (t) => {
+    const router = await heldRouter(t)
+    const backend = await backendUnderLoad(t)
+    const port = await publish(router, newKey(), serviceOf([specOf(backend)]))
+    const copy = join(router.directory, 'copy.ts')
+    writeFileSync(copy, `await import(${JSON.stringify(at('main.ts'))})\n`)
+    const command: [string, ...string[]] = [process.execPath, copy, router.directory, '--held']
+    await askHolder(router.directory, { ask: 'replace-router', command })
+    assert.deepEqual((await askHolder(router.directory, { ask: 'describe' })).routerCommand, command)
+    rmSync(copy)
+    const pid = await router.routerPid()
+    const startedAt = processStartTime(pid)
+    process.kill(pid, 'SIGKILL')
+    await until(() => !isSameProcessAlive(pid, startedAt))
+    const waiting = ask({ port, path: '/quick' })
+    await askHolder(router.directory, { ask: 'replace-router', command: routerCommand(router.directory) })
+    assert.equal((await waiting).text, 'quick')
   })
 
   test('lets go of an address at once that is no longer wanted', async (t) => {

@@ -6,6 +6,7 @@ import { commandRow, measureInTurns, type Report, type Row, runCommand } from '.
 import { npmModules, npmProgram, trunklinePrograms } from './measuring/programs.ts'
 import { present, printReport } from './measuring/report.ts'
 import { scratchFolder } from './measuring/scratch.ts'
+import { endFleet } from './measuring/shop.ts'
 
 const rounds = 5
 using scratch = scratchFolder()
@@ -16,78 +17,83 @@ const aged = await largeRepository(scratch, 'aged', { ...thousandServices, histo
 symlinkSync(npmModules, join(clone, 'node_modules'))
 
 const affected = /s0500/
-const programs = present(trunklinePrograms(), skipped)
-const firstEver: Report['notes'] = []
-for (const { name, argv } of programs) {
-  rmSync(environment['TRUNKLINE_HOME'] ?? '', { recursive: true, force: true })
-  const startedAt = performance.now()
-  await runCommand([...argv, 'plan', '--json'], { cwd: clone, environment, expect: affected })
-  firstEver.push(`${name}: ${Math.round(performance.now() - startedAt)} ms the first time ever, without any cache`)
-}
+try {
+  const programs = present(trunklinePrograms(), skipped)
+  const firstEver: Report['notes'] = []
+  for (const { name, argv } of programs) {
+    rmSync(environment['TRUNKLINE_HOME'] ?? '', { recursive: true, force: true })
+    const startedAt = performance.now()
+    await runCommand([...argv, 'plan', '--json'], { cwd: clone, environment, expect: affected })
+    firstEver.push(`${name}: ${Math.round(performance.now() - startedAt)} ms the first time ever, without any cache`)
+  }
 
-const turboEnvironment = {
-  ...environment,
-  TURBO_SCM_BASE: 'HEAD~1',
-  TURBO_SCM_HEAD: 'HEAD',
-  TURBO_TELEMETRY_DISABLED: '1',
-}
-const nxEnvironment = { ...environment, NX_DAEMON: 'false', NX_NO_CLOUD: 'true' }
-const turbo = present(
-  [
-    npmProgram(
-      'turbo ls --affected',
-      'turbo',
-      `@turbo/linux-${process.arch === 'x64' ? '64' : process.arch}/bin/turbo`,
-    ),
-  ],
-  skipped,
-)
-const nx = present([npmProgram('nx show projects --affected', 'nx', '.bin/nx')], skipped)
+  const turboEnvironment = {
+    ...environment,
+    TURBO_SCM_BASE: 'HEAD~1',
+    TURBO_SCM_HEAD: 'HEAD',
+    TURBO_TELEMETRY_DISABLED: '1',
+  }
+  const nxEnvironment = { ...environment, NX_DAEMON: 'false', NX_NO_CLOUD: 'true' }
+  const turbo = present(
+    [
+      npmProgram(
+        'turbo ls --affected',
+        'turbo',
+        `@turbo/linux-${process.arch === 'x64' ? '64' : process.arch}/bin/turbo`,
+      ),
+    ],
+    skipped,
+  )
+  const nx = present([npmProgram('nx show projects --affected', 'nx', '.bin/nx')], skipped)
 
-const rows: Row[] = [
-  ...turbo.map(({ name, argv }) =>
-    commandRow(name, [...argv, 'ls', '--affected', '--output=json'], {
-      cwd: clone,
-      environment: turboEnvironment,
-      expect: affected,
-    }),
-  ),
-  ...programs.map(({ name, argv }) =>
-    commandRow(`${name}: plan`, [...argv, 'plan', '--json'], { cwd: clone, environment, expect: affected }),
-  ),
-  ...programs.map(({ name, argv }) =>
-    commandRow(`${name}: plan, 10,000 commits`, [...argv, 'plan', '--json'], {
-      cwd: aged.clone,
-      environment,
-      expect: affected,
-    }),
-  ),
-  commandRow('git diff-tree', ['git', 'diff-tree', '-r', '-z', 'HEAD~1', 'HEAD'], {
-    cwd: clone,
-    environment,
-    expect: affected,
-  }),
-  commandRow('git ls-tree -r', ['git', 'ls-tree', '-r', '-z', 'HEAD'], { cwd: clone, environment, expect: affected }),
-  commandRow('node -e 0', [process.execPath, '-e', '0'], { cwd: clone, environment }),
-]
-const measured = await measureInTurns(rows, rounds)
-// By far the slowest: fewer rounds.
-measured.push(
-  ...(await measureInTurns(
-    nx.map(({ name, argv }) =>
-      commandRow(name, [...argv, 'show', 'projects', '--affected', '--base=HEAD~1', '--head=HEAD'], {
+  const rows: Row[] = [
+    ...turbo.map(({ name, argv }) =>
+      commandRow(name, [...argv, 'ls', '--affected', '--output=json'], {
         cwd: clone,
-        environment: nxEnvironment,
+        environment: turboEnvironment,
         expect: affected,
       }),
     ),
-    1,
-  )),
-)
-printReport({
-  bench: 'plan',
-  about: '1,000 services, 100,000 files, one file changed',
-  rows: measured,
-  skipped,
-  notes: firstEver,
-})
+    ...programs.map(({ name, argv }) =>
+      commandRow(`${name}: plan`, [...argv, 'plan', '--json'], { cwd: clone, environment, expect: affected }),
+    ),
+    ...programs.map(({ name, argv }) =>
+      commandRow(`${name}: plan, 10,000 commits`, [...argv, 'plan', '--json'], {
+        cwd: aged.clone,
+        environment,
+        expect: affected,
+      }),
+    ),
+    commandRow('git diff-tree', ['git', 'diff-tree', '-r', '-z', 'HEAD~1', 'HEAD'], {
+      cwd: clone,
+      environment,
+      expect: affected,
+    }),
+    commandRow('git ls-tree -r', ['git', 'ls-tree', '-r', '-z', 'HEAD'], { cwd: clone, environment, expect: affected }),
+    commandRow('node -e 0', [process.execPath, '-e', '0'], { cwd: clone, environment }),
+  ]
+  const measured = await measureInTurns(rows, rounds)
+  // By far the slowest: fewer rounds.
+  measured.push(
+    ...(await measureInTurns(
+      nx.map(({ name, argv }) =>
+        commandRow(name, [...argv, 'show', 'projects', '--affected', '--base=HEAD~1', '--head=HEAD'], {
+          cwd: clone,
+          environment: nxEnvironment,
+          expect: affected,
+        }),
+      ),
+      1,
+    )),
+  )
+  printReport({
+    bench: 'plan',
+    about: '1,000 services, 100,000 files, one file changed',
+    rows: measured,
+    skipped,
+    notes: firstEver,
+  })
+} finally {
+  // A plan asks the fleet's agent, which is started for it.
+  await endFleet(scratch)
+}

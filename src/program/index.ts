@@ -27,6 +27,9 @@ export type ProgramEntry = keyof typeof entries
 /** What Node is told before the file. */
 export const programFlags: readonly string[] = ['--disable-warning=ExperimentalWarning']
 
+/** For who is there all the time and does little: a small young generation keeps what passes through from piling up. */
+const thriftyFlags: readonly string[] = ['--max-semi-space-size=1']
+
 /** Where the file of one of our processes is in `programFolder`. */
 export const programPath = (entry: ProgramEntry): string => entries[entry][runsFromSources ? 'source' : 'bundled']
 
@@ -35,5 +38,6 @@ export const programPaths = (): string[] => (Object.keys(entries) as ProgramEntr
 
 /** Program and arguments that start one of our processes with the Node that runs this one. */
 export function programCommand(entry: ProgramEntry, ...parameters: readonly string[]): [string, ...string[]] {
-  return [process.execPath, ...programFlags, join(programFolder, programPath(entry)), ...parameters]
+  const flags = entry === 'agent' ? [...programFlags, ...thriftyFlags] : programFlags
+  return [process.execPath, ...flags, join(programFolder, programPath(entry)), ...parameters]
 }

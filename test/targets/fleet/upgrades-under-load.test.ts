@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createRouterClient, routerSocketPath } from '../../../src/targets/fleet/router/index.ts'
+import { systemClock } from '../../../src/clock/index.ts'
+import { isSameProcessAlive, processStartTime } from '../../../src/process/index.ts'
+import { shutDownFleet } from '../../../src/targets/fleet/index.ts'
+import { askHolder, createRouterClient, routerSocketPath } from '../../../src/targets/fleet/router/index.ts'
 import { webApplication } from '../applications.ts'
 import { startLoad } from '../load.ts'
 import { getJson, requestFor } from '../requests.ts'
@@ -57,6 +62,35 @@ describe('a fleet that is upgraded under load', () => {
     }
     assert.deepEqual([...load.result.failures, ...fresh.failures], [])
     assert.ok(load.result.requests > 100, `${load.result.requests} requests`)
+  })
+
+  test('a fleet that is ended leaves no router behind, whoever was its holder', async () => {
+    const other = await openFleet(1)
+    try {
+      const bundle = await other.bundle(webApplication('1'))
+      assert.deepEqual(await other.target.ensure(requestFor('carts', bundle), other.context()), { ok: true })
+      const idle = connect(Number(new URL(await other.url('carts')).port), '127.0.0.1')
+      await once(idle, 'connect')
+      idle.on('error', () => {})
+      const first = await other.routerPid()
+      const startedAt = processStartTime(first)
+      const { routerCommand } = await askHolder(other.paths.router, { ask: 'describe' })
+      const [program, ...parameters] = routerCommand ?? []
+      assert.ok(program)
+      await askHolder(other.paths.router, { ask: 'replace-router', command: [program, ...parameters] })
+      const holder = await askHolder(other.paths.router, { ask: 'describe' })
+      process.kill(holder.pid, 'SIGKILL')
+      await eventually('another holder', async () => {
+        const next = await askHolder(other.paths.router, { ask: 'describe' })
+        return next.pid !== holder.pid && next.routerPid !== null
+      })
+      assert.ok(isSameProcessAlive(first, startedAt), 'an idle connection keeps the old router')
+      await shutDownFleet({ home: other.home, clock: systemClock }, 'stop', soon())
+      await eventually('the old router is gone', () => !isSameProcessAlive(first, startedAt))
+      idle.destroy()
+    } finally {
+      await other.close()
+    }
   })
 
   test('a router that is killed cuts its own connections and refuses no new one', async () => {

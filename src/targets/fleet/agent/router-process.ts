@@ -7,7 +7,14 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSameProcessAlive } from '../../../process/index.ts'
 import { programCommand, programVersion } from '../../../program/index.ts'
-import { askHolder, type HolderAnswer, type RouterClient, type RouterHealth, routerProtocol } from '../router/index.ts'
+import {
+  askHolder,
+  type HolderAnswer,
+  type RouterClient,
+  type RouterHealth,
+  retiredRouters,
+  routerProtocol,
+} from '../router/index.ts'
 import { isOlder } from '../version.ts'
 import type { Host } from './host.ts'
 
@@ -100,7 +107,7 @@ export function createRouterProcess(
     }
   }
 
-  const endRouter = async ({ pid, startedAt }: RouterHealth): Promise<void> => {
+  const endRouter = async ({ pid, startedAt }: Pick<RouterHealth, 'pid' | 'startedAt'>): Promise<void> => {
     const isGone = async () => !isSameProcessAlive(pid, startedAt)
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       if (await isGone()) return
@@ -127,6 +134,8 @@ export function createRouterProcess(
       }
       const running = await health()
       if (running !== null) await endRouter(running)
+      // Their holder may have been another one, which has died.
+      await Promise.all(retiredRouters(paths.router).map(endRouter))
     },
   }
 }

@@ -2,4 +2,5 @@
 export * from './client.ts'
 export * from './holder-client.ts'
 export * from './holder-protocol.ts'
+export { retiredRouters } from './predecessors.ts'
 export * from './protocol.ts'

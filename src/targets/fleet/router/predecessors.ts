@@ -2,7 +2,7 @@
  * Routers that have handed over and still end what they have. The one that serves tells them every change, so that what
  * they have goes where it should, and counts theirs as its own: an instance is let go of when nobody has anything of it.
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSameProcessAlive } from '../../../process/index.ts'
 import { createRouterClient, type RouterClient } from './client.ts'
@@ -103,12 +103,18 @@ export async function openPredecessors(
 }
 
 function find(directory: string): Predecessor[] {
-  return readdirSync(retiredSocketsFolder(directory)).flatMap((name) => {
+  return retiredRouters(directory)
+    .filter(({ pid }) => pid !== process.pid)
+    .map(({ path, ...identity }) => ({ path, identity, client: createRouterClient(path), services: new Map() }))
+}
+
+/** Those that have handed over in a folder, and have not ended, unless they were killed. */
+export function retiredRouters(directory: string): Array<{ path: string; pid: number; startedAt: string | null }> {
+  const folder = retiredSocketsFolder(directory)
+  if (!existsSync(folder)) return []
+  return readdirSync(folder).map((name) => {
     const [pid, startedAt] = name.split('.')
-    const path = join(retiredSocketsFolder(directory), name)
-    const identity = { pid: Number(pid), startedAt: startedAt || null }
-    if (identity.pid === process.pid) return []
-    return [{ path, identity, client: createRouterClient(path), services: new Map() }]
+    return { path: join(folder, name), pid: Number(pid), startedAt: startedAt || null }
   })
 }
 

@@ -16,6 +16,8 @@ export type Fencing = 'strict' | 'conditional' | 'lease-only'
 
 export type TargetCapabilities = { drift: boolean; canary: boolean; trafficSplit: boolean; fencing: Fencing }
 
+export type HostObservation = { name: string; instances: { ready: number; desired: number }; url: string | null }
+
 export type ObservedService = {
   /** Generation that takes traffic in full; null where none or a mixture runs. */
   generation: string | null
@@ -24,6 +26,8 @@ export type ObservedService = {
   instances: { ready: number; desired: number }
   /** Public address; null where the service serves nothing. */
   url: string | null
+  /** Where it runs on several hosts: each by itself. */
+  hosts?: HostObservation[]
   /** A rollout in stages is on its way: percent of new requests that go to the new set. */
   newSet?: { weight: number }
   detail?: string

@@ -12,6 +12,7 @@ import type {
   ReleaseId,
   ServiceName,
 } from '../model/index.ts'
+import type { HostObservation } from '../ports/index.ts'
 
 /** The document of `status`. */
 export type StatusDocument = { environments: EnvironmentStatus[] }
@@ -52,6 +53,8 @@ export type ServiceStatus = {
   /** null where the target could not be asked. */
   instances: { ready: number; desired: number } | null
   url: string | null
+  /** Where it runs on several hosts: each by itself; `instances` are those of all of them, `url` is the first's. */
+  hosts?: HostObservation[]
   /** A rollout in stages is on its way: percent of new requests that go to the new set. */
   newSet?: { weight: number }
 }

@@ -81,6 +81,7 @@ function describe(
       inputHash: service.inputHash,
       instances: seen?.instances ?? null,
       url: seen?.url ?? null,
+      ...(seen?.hosts === undefined ? {} : { hosts: seen.hosts }),
       ...(seen?.newSet === undefined ? {} : { newSet: seen.newSet }),
     }
   })

@@ -40,6 +40,13 @@ test('a push runs on every host, verified; a host that is gone is named and noth
     const { environments } = await project.json<StatusDocument>(0, ['status', 'stage'])
     const web = environments[0]?.services.find(({ name }) => name === 'web')
     assert.deepEqual(web?.instances, { ready: 2, desired: 2 })
+    const one = { ready: 1, desired: 1 }
+    assert.deepEqual(web?.hosts, [
+      { name: first.url, instances: one, url: urls[0] },
+      { name: second.url, instances: one, url: urls[1] },
+    ])
+    const { stdout } = await project.trunkline(['status', 'stage', '--services'])
+    for (const url of urls) assert.match(stdout, new RegExp(`${url}`))
 
     await second.setLink('down')
     await project.push('two', { 'web/main.js': webAnswering('two') })

@@ -56,7 +56,7 @@ function observedInPlace({ stable }: ServiceStatus, isChanging: boolean): Observ
 
 /**
  * A service over all hosts of a fleet: it runs a generation where every host does, instances are added up, and the
- * address is the first host's; where the others stand is in the detail.
+ * address is the first host's; each by itself is in `hosts`.
  */
 export function observedOverHosts(each: ReadonlyArray<{ name: string; observed: ObservedService }>): ObservedService {
   const [first, ...others] = each
@@ -65,6 +65,7 @@ export function observedOverHosts(each: ReadonlyArray<{ name: string; observed: 
   const shared = <Key extends 'generation' | 'artifact' | 'fingerprint'>(key: Key): ObservedService[Key] | null =>
     others.every(({ observed }) => observed[key] === first.observed[key]) ? first.observed[key] : null
   const sum = (key: 'ready' | 'desired') => each.reduce((total, { observed }) => total + observed.instances[key], 0)
+  const details = each.flatMap(({ name, observed: { detail } }) => (detail === undefined ? [] : [`${name} ${detail}`]))
   const newSet = each.find(({ observed }) => observed.newSet !== undefined)?.observed.newSet
   return {
     generation: shared('generation'),
@@ -73,16 +74,9 @@ export function observedOverHosts(each: ReadonlyArray<{ name: string; observed: 
     instances: { ready: sum('ready'), desired: sum('desired') },
     url: first.observed.url,
     ...(newSet === undefined ? {} : { newSet }),
-    ...(each.some(({ observed }) => isKnown(observed)) ? { detail: each.map(detailOfHost).join('; ') } : {}),
+    ...(details.length > 0 ? { detail: details.join('; ') } : {}),
+    hosts: each.map(({ name, observed: { instances, url } }) => ({ name, instances, url })),
   }
-}
-
-const isKnown = ({ url, instances }: ObservedService): boolean => url !== null || instances.desired > 0
-
-function detailOfHost({ name, observed }: { name: string; observed: ObservedService }): string {
-  const { ready, desired } = observed.instances
-  const parts = [`${ready}/${desired}`, observed.url, observed.detail].filter((part) => part)
-  return `${name} ${parts.join(' ')}`
 }
 
 const isThere = ({ phase }: InstanceStatus): boolean => phase !== 'stopped'

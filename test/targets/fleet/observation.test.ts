@@ -85,7 +85,10 @@ test('a service on several hosts runs a generation where every host does, and it
   assert.equal(both.generation, 'one')
   assert.deepEqual(both.instances, { ready: 3, desired: 4 })
   assert.equal(both.url, 'http://web1:8080')
-  assert.equal(both.detail, 'web1 2/2 http://web1:8080; web2 1/2 http://web2:8080')
+  assert.deepEqual(both.hosts, [
+    { name: 'web1', instances: { ready: 2, desired: 2 }, url: 'http://web1:8080' },
+    { name: 'web2', instances: { ready: 1, desired: 2 }, url: 'http://web2:8080' },
+  ])
   const half = observedOverHosts([
     { name: 'web1', observed: here },
     { name: 'web2', observed: unknownService },

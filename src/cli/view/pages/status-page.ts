@@ -30,7 +30,7 @@ export function renderStatus(status: StatusDocument, style: Style, options: Stat
       [pen.strong(environment.name), pen.plain('  '), ...summary(environment, pen, options.nowMs)],
       ...remarks(environment, pen, options.nowMs),
       ...table(
-        environment.services.map((service) => serviceRow(service, pen)),
+        environment.services.flatMap((service) => serviceRows(service, pen)),
         style,
         { indent: 2 },
       ),
@@ -119,6 +119,17 @@ function failure(
     [pen.bad(`  ${kind} `), pen.plain(version), when, ...back],
     ...reasonLines(reasons, pen, { indent: 4, most: 2, evidence: false }),
   ]
+}
+
+/** The service, and under it each of its hosts where it runs on several. */
+function serviceRows(service: ServiceStatus, pen: Pen): Line[][] {
+  const hosts = (service.hosts ?? []).map(({ name, instances, url }): Line[] => [
+    [pen.dim(`  ${name}`)],
+    instanceDots(instances, pen),
+    [],
+    [pen.dim(url ?? '')],
+  ])
+  return [serviceRow(service, pen), ...hosts]
 }
 
 function serviceRow(service: ServiceStatus, pen: Pen): Line[] {

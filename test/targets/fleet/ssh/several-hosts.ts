@@ -68,7 +68,7 @@ export async function openSeveralHosts(count: number): Promise<SeveralHosts> {
     async urls(service) {
       const observation = await target.observe([service], AbortSignal.timeout(30_000))
       assert.ok(observation.reachable)
-      return observation.services[service]?.detail?.match(/http:\/\/[^\s;]+/g) ?? []
+      return (observation.services[service]?.hosts ?? []).flatMap(({ url }) => url ?? [])
     },
     async close() {
       await network.stop()

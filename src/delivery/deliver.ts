@@ -1,4 +1,5 @@
 /** A ref moved: carry its commit to every environment the ref feeds. The story of the engine, in one file. */
+import { isNamedSame } from '../ledger/index.ts'
 import type { Attempt, Candidate, EnvironmentPolicy, Reason, RefEvent, Release, Trigger } from '../model/index.ts'
 import { reason } from '../model/index.ts'
 import type { RouteMatch } from '../planning/index.ts'
@@ -9,7 +10,7 @@ import { deployTo } from './deploy-to.ts'
 import type { DeliveryResult, Engine, EnvironmentResult } from './engine.ts'
 import { followUp } from './follow-up.ts'
 import { notify } from './notify.ts'
-import { isSameWait } from './queue.ts'
+import { hasMovedOn, isSameWait } from './queue.ts'
 import type { MadeRelease } from './recorded-release.ts'
 import { releaseFor } from './release-for.ts'
 import { hintedFor } from './retry-hint.ts'
@@ -213,7 +214,10 @@ async function recordAttempt(
         since: ledger.at(),
         until: null,
       }
-      if (isSameWait(position.state.waiting, waiting)) return
+      const known = position.state.waiting
+      if (isSameWait(known, waiting)) return
+      const isAnothers = known !== null && !isNamedSame(known.candidate, candidate)
+      if (isAnothers && (await hasMovedOn(engine, waiting, signal))) return
       if (
         (await ledger.append(position, [{ kind: 'waiting', waiting, reasons: made.reasons }], null, signal)).kind ===
         'appended'

@@ -19,6 +19,7 @@ import { reasonOfError } from './fault.ts'
 import { alreadyRunning, changesNothing, whyNothingToDo } from './nothing-to-do.ts'
 import { notify } from './notify.ts'
 import {
+  cameSince,
   enqueue,
   giveWay,
   isBusyWait,
@@ -160,8 +161,9 @@ async function deployUnderLease(
         ? holdGate(session.state(), request.release, trigger)
         : null
   if (early?.action === 'refuse') return await refuse(engine, session, request, early.reasons)
-  if (early?.action === 'wait') return await wait(engine, session, request, null, early)
-  if (gathered.problems.length > 0) return await cannotAct(engine, session, request, gathered.problems, resumes)
+  if (early?.action === 'wait') return await wait(engine, session, request, null, early, older)
+  if (gathered.problems.length > 0)
+    return await cannotAct(engine, session, request, gathered.problems, { resumes, older })
   if (resumes === null) {
     const { approvals, refused } = await session.approvals()
     const approval = approvalGate({
@@ -175,7 +177,7 @@ async function deployUnderLease(
       author: candidate.author,
       nowMs: engine.world.clock.now(),
     })
-    if (approval.action === 'wait') return await wait(engine, session, request, plan, approval)
+    if (approval.action === 'wait') return await wait(engine, session, request, plan, approval, older)
   }
   return await runDeployment(engine, session, request, { plan, gathered, resumes, older })
 }
@@ -241,10 +243,10 @@ async function cannotAct(
   session: Session,
   request: DeployRequest,
   problems: Reason[],
-  resumes: ActiveDeployment | null,
+  { resumes, older }: { resumes: ActiveDeployment | null; older: Waiting | null },
 ): Promise<EnvironmentResult> {
   if (request.arrival === 'follow-up')
-    return await wait(engine, session, request, null, { reasons: problems, untilMs: null })
+    return await wait(engine, session, request, null, { reasons: problems, untilMs: null }, older)
   const isWorld = problems.some((problem) => worldProblems.has(problem.code))
   const errored: NewEvent = {
     kind: 'errored',
@@ -258,8 +260,13 @@ async function cannotAct(
   const waits = waitingFor(engine, request, null, problems, null)
   const isKnown = waiting !== null && isNamedSame(waiting.candidate, request.candidate)
   if (resumes !== null) await session.append(errored)
-  else if (!isKnown)
-    await session.append(errored, ...(isWorld ? [{ kind: 'waiting', waiting: waits, reasons: problems } as const] : []))
+  else if (!isKnown) {
+    await session.appendOn((state) => {
+      const isAnothers = request.arrival === 'again' && state.waiting !== null
+      const entersQueue = isWorld && !isAnothers && cameSince(state, older, request.candidate) === null
+      return entersQueue ? [errored, { kind: 'waiting', waiting: waits, reasons: problems }] : [errored]
+    })
+  }
   if (!isKnown) notify(engine, request, 'errored', { reasons: problems })
   return resultOf(engine, request, isWorld ? 'errored' : 'refused', problems, null)
 }

@@ -1,7 +1,7 @@
 /** The queue of one: what waits for an environment, why, and what takes it out again (invariant 6). */
 import type { NewEvent } from '../ledger/index.ts'
 import { isNamedSame, readCommitRecord, readRelease } from '../ledger/index.ts'
-import type { Candidate, DeploymentPlan, Reason, Waiting } from '../model/index.ts'
+import type { Attempt, Candidate, DeploymentPlan, EnvironmentState, Reason, Trigger, Waiting } from '../model/index.ts'
 import { reason } from '../model/index.ts'
 import type { GateDecision } from '../planning/index.ts'
 import { shortRef, viewOf } from '../planning/index.ts'
@@ -30,6 +30,8 @@ export async function enqueue(engine: Engine, request: DeployRequest, holder: st
     const { deployment, waiting: known } = position.state
     if (deployment?.phase === 'running' && isNamedSame(deployment.candidate, request.candidate)) return false
     if (request.arrival === 'again' && known !== null) return false
+    const isAnothers = known !== null && !isNamedSame(known.candidate, request.candidate)
+    if (isAnothers && (request.arrival !== 'new' || (await hasMovedOn(engine, request, request.signal)))) return false
     const why = [reason('environment-busy', `${holder} is deploying to ${request.policy.name}`)]
     const waiting = waitingFor(engine, request, null, why, null)
     if (isSameWait(known, waiting)) return true
@@ -37,6 +39,16 @@ export async function enqueue(engine: Engine, request: DeployRequest, holder: st
     if (result.kind === 'appended') return true
   }
   return false
+}
+
+/** Whether its ref is elsewhere by now: another delivery carries what is there, and is not displaced by an older one. */
+export async function hasMovedOn(
+  engine: Engine,
+  { candidate, trigger }: { candidate: Attempt; trigger: Trigger },
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (trigger !== 'route' || candidate.ref === null) return false
+  return (await engine.world.source.remoteTip(candidate.ref, signal)) !== candidate.commit
 }
 
 /** What arrived while `request` was under way, as the request to carry out next: with the policy of trunk as it is now. */
@@ -126,6 +138,15 @@ export async function refuse(
   return resultOf(engine, request, 'refused', reasons, null)
 }
 
+/**
+ * What came into the queue since `older` was there: newer than what holds the lease, which must not take its place.
+ */
+export function cameSince(state: EnvironmentState, older: Waiting | null, candidate: Attempt): Waiting | null {
+  const { waiting } = state
+  if (waiting === null || isNamedSame(waiting.candidate, candidate)) return null
+  return older !== null && isNamedSame(older.candidate, waiting.candidate) ? null : waiting
+}
+
 /** Puts the release into the queue of one, saying what it waits for; says it once. An older one does not displace a newer. */
 export async function wait(
   engine: Engine,
@@ -133,14 +154,25 @@ export async function wait(
   request: DeployRequest,
   plan: DeploymentPlan | null,
   gate: Pick<GateDecision, 'reasons' | 'untilMs'>,
+  older: Waiting | null,
 ): Promise<EnvironmentResult> {
-  const before = session.state().waiting
-  const isOlder = request.arrival === 'again' && before !== null && !isNamedSame(before.candidate, request.candidate)
+  const { candidate } = request
   const waiting = waitingFor(engine, request, plan, gate.reasons, gate.untilMs)
-  if (!isOlder && !isSameWait(before, waiting)) {
-    await session.append({ kind: 'waiting', waiting, reasons: gate.reasons })
-    notify(engine, request, 'waiting', { reasons: gate.reasons, plan: plan?.hash ?? null })
+  const enters = (state: EnvironmentState): boolean => {
+    const before = state.waiting
+    const isOlder = request.arrival === 'again' && before !== null && !isNamedSame(before.candidate, candidate)
+    return !isOlder && cameSince(state, older, candidate) === null && !isSameWait(before, waiting)
   }
+  let hasEntered = false
+  if (enters(session.state())) {
+    await session.appendOn((state) => {
+      hasEntered = enters(state)
+      return hasEntered ? [{ kind: 'waiting', waiting, reasons: gate.reasons }] : []
+    })
+  }
+  if (hasEntered) notify(engine, request, 'waiting', { reasons: gate.reasons, plan: plan?.hash ?? null })
+  const newer = request.arrival === 'again' ? null : cameSince(session.state(), older, candidate)
+  if (newer !== null && !hasEntered) return giveWay(engine, request, newer)
   return resultOf(engine, request, 'waiting', gate.reasons, null)
 }
 

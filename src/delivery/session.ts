@@ -21,6 +21,8 @@ export type Session = {
   readonly signal: AbortSignal
   /** Appends events, in order, in one push. */
   append(...events: NewEvent[]): Promise<void>
+  /** As above, decided on the state they are written on; decided again where others wrote meanwhile. */
+  appendOn(decide: (state: EnvironmentState) => NewEvent[]): Promise<void>
   /** Appends the last events and gives the lease back in the same push. Idempotent. */
   close(...events: NewEvent[]): Promise<void>
 }
@@ -59,6 +61,7 @@ function tolerateFault(error: unknown): false {
   throw error
 }
 
+type DecideEvents = (state: EnvironmentState) => readonly NewEvent[]
 type AdvanceLease = (lease: Lease, at: string) => Lease
 
 /** Takes the lease, or answers who has it. Waits at most the lease's TTL, to tell the dead from the living. */
@@ -124,9 +127,10 @@ function createSession(
    * Appends events with the lease as `advance` makes it, in one push. Lost races are decided again; an answer that got
    * lost on the way is looked up, so that nothing is written twice. Bounded in tries, and in time by the signal.
    */
-  async function write(events: readonly NewEvent[], advance: AdvanceLease, writeSignal: AbortSignal): Promise<void> {
+  async function write(decide: DecideEvents, advance: AdvanceLease, writeSignal: AbortSignal): Promise<void> {
     let faults = 0
     for (let attempt = 0; attempt < maxAppendAttempts; attempt++) {
+      const events = decide(position.state)
       const next = advance(lease.lease, ledger.at())
       try {
         const result = await ledger.append(position, events, { expected: lease.tip, lease: next }, writeSignal)
@@ -204,7 +208,7 @@ function createSession(
       position = await ledger.environment(snapshot, environment)
       noticeAbort()
     }
-    await write([], renewed, limit)
+    await write(() => [], renewed, limit)
   }
 
   /** Another may take the lease after its TTL of silence: effects stop well before, whatever hangs. */
@@ -223,19 +227,22 @@ function createSession(
   const bounded = <T>(action: (writeSignal: AbortSignal) => Promise<T>): Promise<T> =>
     withTimeout(world.clock, writeTimeoutMs, action)
 
+  const appendOn = (decide: DecideEvents): Promise<void> =>
+    inTurn(async () => {
+      if (ended.signal.aborted) throw ended.signal.reason
+      // Not the caller's signal: what has happened is written down, also when someone pressed Ctrl-C meanwhile.
+      await bounded((writeSignal) => write(decide, renewed, writeSignal))
+      activeId = position.state.deployment?.phase === 'running' ? position.state.deployment.id : null
+    })
+
   return {
     environment,
     state: () => position.state,
     approvals: () => ledger.approvals(position),
     epoch: taken.lease.epoch,
     signal,
-    append: (...events) =>
-      inTurn(async () => {
-        if (ended.signal.aborted) throw ended.signal.reason
-        // Not the caller's signal: what has happened is written down, also when someone pressed Ctrl-C meanwhile.
-        await bounded((writeSignal) => write(events, renewed, writeSignal))
-        activeId = position.state.deployment?.phase === 'running' ? position.state.deployment.id : null
-      }),
+    append: (...events) => appendOn(() => events),
+    appendOn,
     close: async (...events) => {
       try {
         await inTurn(async () => {
@@ -243,9 +250,9 @@ function createSession(
           isClosed = true
           if (isLost()) return
           await bounded((writeSignal) =>
-            write(events, released, writeSignal).catch(async (error: unknown) => {
+            write(() => events, released, writeSignal).catch(async (error: unknown) => {
               // Cancelled at the last moment: the events do not count, but the lease is given back all the same.
-              if (ended.signal.aborted && !isLost()) await write([], released, writeSignal)
+              if (ended.signal.aborted && !isLost()) await write(() => [], released, writeSignal)
               throw error
             }),
           )

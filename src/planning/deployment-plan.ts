@@ -176,7 +176,7 @@ function planServices(facts: DeploymentFacts, leaving: readonly Leaving[]): Plan
 /** A service that is, or may be, where the release does not want it. */
 type Leaving = { name: ServiceName; target: TargetName; from: Digest | null; reasons: Reason[] }
 
-function whatLeaves({ policy, release, state, seen }: DeploymentFacts): Leaving[] {
+function whatLeaves({ policy, release, state }: DeploymentFacts): Leaving[] {
   const leaving: Leaving[] = []
   const wantedAt = (name: ServiceName): TargetName | null => {
     const service = release.services[name]
@@ -196,9 +196,9 @@ function whatLeaves({ policy, release, state, seen }: DeploymentFacts): Leaving[
   for (const [name, targets] of Object.entries(state.placed ?? {})) {
     for (const target of targets) {
       const isKnown = leaving.some((place) => place.name === name && place.target === target)
-      const isGone = wantedAt(name) === null && seen[name] === null
-      if (isKnown || isGone || wantedAt(name) === target || !Object.hasOwn(policy.targets, target)) continue
-      const why = reason('left-behind', `a deployment that did not succeed left ${name} on ${target}`)
+      // Also where nothing is seen: instances that only began to start are no service yet, and nobody else ends them.
+      if (isKnown || wantedAt(name) === target || !Object.hasOwn(policy.targets, target)) continue
+      const why = reason('left-behind', `a deployment that did not succeed may have left ${name} on ${target}`)
       leaving.push({ name, target, from: null, reasons: [why] })
     }
   }

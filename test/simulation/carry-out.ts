@@ -16,7 +16,13 @@ import {
   unyankSubject,
   yankSubject,
 } from '../../src/delivery/index.ts'
-import { type CommitId, cancelledError, type EnvironmentName, type RefName } from '../../src/model/index.ts'
+import {
+  type CommitId,
+  cancelledError,
+  type EnvironmentName,
+  type EnvironmentState,
+  type RefName,
+} from '../../src/model/index.ts'
 import type { ActionRun } from './chronicle.ts'
 import { pushChange } from './push-changes.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -56,7 +62,7 @@ export function begin(world: SimulatedWorld, action: Action, pushes: Pushes): Ru
     run.endedMs = scheduler.nowMs()
     run.outcome = outcome
   }
-  perform(world, engine, act, pushes, controller.signal).then(
+  perform(world, engine, act, { pushes, signal: controller.signal, run }).then(
     (answer) => end(answer === impossible ? { kind: 'impossible' } : { kind: 'answered', answer }),
     (error: unknown) => end({ kind: 'threw', error }),
   )
@@ -88,8 +94,7 @@ async function perform(
   world: SimulatedWorld,
   engine: Engine,
   act: Act,
-  pushes: Pushes,
-  signal: AbortSignal,
+  { pushes, signal, run }: { pushes: Pushes; signal: AbortSignal; run: ActionRun },
 ): Promise<unknown> {
   const { ledger } = engine
   const scene = async () => {
@@ -101,6 +106,20 @@ async function perform(
   const stateOf = async (environment: EnvironmentName) =>
     (await ledger.environment(await ledger.refresh(signal), environment)).state
 
+  /** The environment the story names, or the first where there is something to do. */
+  const where = async (
+    named: EnvironmentName,
+    isIt: (state: EnvironmentState) => boolean,
+  ): Promise<EnvironmentName> => {
+    const snapshot = await ledger.refresh(signal)
+    for (const environment of [named, ...world.hosts.keys()]) {
+      if (!isIt((await ledger.environment(snapshot, environment)).state)) continue
+      run.environment = environment
+      return environment
+    }
+    return named
+  }
+
   switch (act.kind) {
     case 'deliver': {
       const pushed = pushes.get(act.push)
@@ -110,14 +129,14 @@ async function perform(
     case 'advance':
       return await advance(engine, await scene(), { only: [], signal })
     case 'approve': {
-      const { waiting } = await stateOf(act.environment)
-      if (waiting?.plan === null || waiting === null) return impossible
+      const environment = await where(act.environment, ({ waiting }) => waiting !== null && waiting.plan !== null)
+      const { waiting } = await stateOf(environment)
+      if (waiting === null || waiting.plan === null) return impossible
       // They read it first.
       await engine.world.clock.sleep(1000 + engine.world.random.fraction() * 20_000, signal)
       const plan = engine.world.random.fraction() < 0.7 ? waiting.plan : null
-      const approved = await approve(engine, await scene(), { environment: act.environment, plan, signal })
-      if (engine.world.random.fraction() < 0.5)
-        await advance(engine, await scene(), { only: [act.environment], signal })
+      const approved = await approve(engine, await scene(), { environment, plan, signal })
+      if (engine.world.random.fraction() < 0.5) await advance(engine, await scene(), { only: [environment], signal })
       return approved
     }
     case 'reject':
@@ -127,7 +146,7 @@ async function perform(
     case 'resume':
       return await resume(engine, await scene(), act.environment, signal)
     case 'yank': {
-      const { history } = await stateOf(act.environment)
+      const { history } = await stateOf(await where(act.environment, (state) => state.running !== null))
       const known = history[act.back]
       if (known === undefined) return impossible
       const [service] = Object.values(known.services)
@@ -144,17 +163,24 @@ async function perform(
       return await unyankSubject(engine, await scene(), { subject, resolve, why: 'it is good', signal })
     }
     case 'rollback': {
-      const { environment, back, force } = act
+      const { back, force } = act
+      const environment = await where(act.environment, ({ history }) => history.length > 1)
       const { history } = await stateOf(environment)
       const to = back === null ? null : (history[back]?.release ?? null)
       return await rollback(engine, await scene(), { environment, to, force: force ? ['migrate'] : [], signal })
     }
     case 'retry': {
-      const { environment, hookDecision } = act
+      const { hookDecision } = act
+      const environment = await where(
+        act.environment,
+        ({ deployment, last }) => deployment !== null || last?.kind === 'failed',
+      )
       return await retryDeployment(engine, await scene(), { environment, hookDecision, signal })
     }
-    case 'cancel':
-      return await cancelDeployment(engine, await scene(), act.environment, signal)
+    case 'cancel': {
+      const environment = await where(act.environment, ({ deployment }) => deployment?.phase === 'running')
+      return await cancelDeployment(engine, await scene(), environment, signal)
+    }
     case 'deploy': {
       const { commit } = await scene()
       const wanted = world.source.back(commit.id, act.back)

@@ -55,10 +55,11 @@ export type Built = Moment & {
   files: string[]
 }
 
-/** Requests were answered by nobody, though instances should have been there. */
 export type ActionRun = {
   action: Action
   process: number
+  /** Where a person chose to do it, if not where the story says. */
+  environment?: EnvironmentName
   startedMs: number
   endedMs: number | null
   outcome:

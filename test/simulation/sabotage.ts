@@ -11,6 +11,8 @@ export type Sabotage = {
   dropsPush?(ref: RefName): boolean
   /** Platforms take a stale controller's word. */
   isFenceOpen?: boolean
+  /** Platforms stop instances that serve, instead of draining them. */
+  skipsDraining?: boolean
   /** Changes what an engine sees of its world. */
   world?(world: World, chance: Chance): World
   engine?(engine: Engine): Engine

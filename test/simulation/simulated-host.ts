@@ -61,6 +61,8 @@ export type SimulatedHost = {
   readonly environment: EnvironmentName
   readonly fencing: Fencing
   isAway: boolean
+  /** Of one process: what it sends arrives in order. */
+  connectionOf(process: number): { lastMs: number }
   status(service: ServiceName): ServiceStatus
   services(): ServiceName[]
   prepare(writer: Writer, service: ServiceName, template: Template): void
@@ -102,6 +104,7 @@ export function createHost(options: HostOptions): SimulatedHost {
   const { environment, fencing, scheduler, chance, chronicle, bytes, isRough, sabotage } = options
   const services = new Map<ServiceName, Service>()
   const jobs = new Map<string, JobStart>()
+  const connections = new Map<number, { lastMs: number }>()
   let newestEpoch = 0
   let count = 0
 
@@ -197,7 +200,8 @@ export function createHost(options: HostOptions): SimulatedHost {
     })
   }
 
-  function actOnce(writer: Writer, name: ServiceName, action: RolloutAction, needed: number): void {
+  function actOnce(writer: Writer, name: ServiceName, asked: RolloutAction, needed: number): void {
+    const action: RolloutAction = asked.kind === 'drain' && sabotage?.skipsDraining ? { ...asked, kind: 'stop' } : asked
     const service = serviceOf(name)
     const servingBefore = serving(service)
     if (action.kind === 'start') {
@@ -241,6 +245,11 @@ export function createHost(options: HostOptions): SimulatedHost {
     environment,
     fencing,
     isAway: false,
+    connectionOf(process) {
+      const known = connections.get(process) ?? { lastMs: 0 }
+      connections.set(process, known)
+      return known
+    },
     status,
     services: () => [...services.keys()],
     prepare(writer, name, template) {

@@ -32,6 +32,8 @@ export type Call<Result> = {
   mayRepeat?: boolean
   /** Whether it may arrive after its caller has given it up. */
   mayBeLate?: boolean
+  /** Calls over one connection arrive in the order in which they were sent. */
+  connection?: { lastMs: number }
   /** Local work: no network that could lose it. */
   isLocal?: boolean
 }
@@ -93,6 +95,7 @@ export function createProcess({ id, name, seed, scheduler, rates, wallMs }: Proc
     mayRepeat,
     mayBeLate,
     isLocal,
+    connection,
   }: Call<Result>): Promise<Result> {
     if (!isAlive) return never
     if (signal?.aborted) return Promise.reject(signal.reason)
@@ -110,6 +113,11 @@ export function createProcess({ id, name, seed, scheduler, rates, wallMs }: Proc
     if (!isLocal && slow > 0 && chance.happens(slow)) {
       if (chance.happens(0.5)) thereMs += chance.between(...slowMs)
       else backMs += chance.between(...slowMs)
+    }
+    if (connection !== undefined) {
+      const arrivesMs = Math.max(scheduler.nowMs() + thereMs, connection.lastMs + 0.001)
+      connection.lastMs = arrivesMs
+      thereMs = arrivesMs - scheduler.nowMs()
     }
     return new Promise<Result>((resolve, reject) => {
       const startedMs = scheduler.nowMs()

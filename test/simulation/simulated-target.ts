@@ -28,10 +28,12 @@ const away = (environment: string) => erroredError('TARGET_UNREACHABLE', `${envi
 export function createTarget(policy: EnvironmentPolicy, host: SimulatedHost, process: SimulatedProcess): Target {
   const fleet = Object.values(policy.targets)[0]?.fleet
   const replicas = fleet?.replicas ?? 1
+  const connection = host.connectionOf(process.id)
   const ask = <Result>(signal: AbortSignal | undefined, effect: () => Result): Promise<Result> =>
     process.call({
       latencyMs,
       signal,
+      connection,
       lost: () => away(host.environment),
       effect: () => {
         if (host.isAway) throw away(host.environment)

@@ -96,6 +96,8 @@ export function writeStory(seed: number): Story {
     if (!isPush) continue
     if (chance.happens(0.95)) add(atMs + writeCiDelay(chance), { kind: 'deliver', push })
     if (chance.happens(0.12)) add(atMs + writeCiDelay(chance) * 2, { kind: 'deliver', push })
+    // Someone looks at what has just begun, and does something about it.
+    if (chance.happens(0.12)) add(atMs + chance.between(8000, 60_000), writeReaction(chance, environments))
   }
   for (let at = 60_000 + chance.below(60_000); at < atMs; at += chance.between(60_000, 240_000)) {
     add(at, { kind: 'advance' })
@@ -109,6 +111,19 @@ export function writeStory(seed: number): Story {
     actions,
     faults: writeFaults(chance, environments, trouble, atMs),
   }
+}
+
+function writeReaction(chance: Chance, environments: EnvironmentName[]): Act {
+  const environment = environments[chance.below(environments.length)] ?? 'stage'
+  return chance.pick<Act>([
+    { kind: 'cancel', environment },
+    { kind: 'rollback', environment, back: null, force: chance.happens(0.3) },
+    { kind: 'hold', environment },
+    { kind: 'approve', environment },
+    { kind: 'change-secret', environment },
+    { kind: 'deploy', environment, back: chance.below(3) },
+    { kind: 'yank', what: 'release', environment, back: 0 },
+  ])
 }
 
 const writeCiDelay = (chance: Chance): number =>
@@ -128,7 +143,7 @@ function writeAct(chance: Chance, environments: EnvironmentName[], move: number)
     const change = chance.happens(0.5) ? writeChange(chance) : null
     return { kind: 'force-push', branch: chance.pick(['main', 'main', 'side']), back: chance.between(1, 2), change }
   }
-  if (roll < 60) {
+  if (roll < 56) {
     const branch = chance.happens(0.9) ? 'main' : 'side'
     return {
       kind: 'tag',
@@ -137,14 +152,14 @@ function writeAct(chance: Chance, environments: EnvironmentName[], move: number)
       branch,
     }
   }
-  if (roll < 67) return { kind: 'approve', environment }
-  if (roll < 69) return { kind: 'reject', environment }
-  if (roll < 72) return { kind: 'hold', environment }
-  if (roll < 76) return { kind: 'resume', environment }
+  if (roll < 66) return { kind: 'approve', environment: 'prod' }
+  if (roll < 67) return { kind: 'reject', environment }
+  if (roll < 69) return { kind: 'hold', environment }
+  if (roll < 72) return { kind: 'resume', environment }
   if (roll < 79)
     return { kind: 'yank', what: chance.happens(0.75) ? 'release' : 'artifact', environment, back: chance.below(2) }
-  if (roll < 81) return { kind: 'unyank', which: chance.below(3) }
-  if (roll < 86) {
+  if (roll < 77) return { kind: 'unyank', which: chance.below(3) }
+  if (roll < 83) {
     return {
       kind: 'rollback',
       environment,
@@ -152,10 +167,10 @@ function writeAct(chance: Chance, environments: EnvironmentName[], move: number)
       force: chance.happens(0.3),
     }
   }
-  if (roll < 89) {
+  if (roll < 87) {
     return { kind: 'retry', environment, hookDecision: chance.pick(['ask', 'ask', 'rerun', 'assume-done']) }
   }
-  if (roll < 91) return { kind: 'cancel', environment }
+  if (roll < 90) return { kind: 'cancel', environment }
   if (roll < 94) return { kind: 'deploy', environment, back: chance.below(4) }
   if (roll < 96) return { kind: 'run-task', environment }
   if (roll < 98) return { kind: 'change-secret', environment }
@@ -179,11 +194,15 @@ function writeChange(chance: Chance): Change {
 function writeFate(chance: Chance, act: Act, trouble: number): Fate {
   if (act.kind === 'push' || act.kind === 'force-push' || act.kind === 'tag' || act.kind === 'change-secret')
     return noFate
-  const when = (): number => Math.round(chance.next() ** 2 * (act.kind === 'deliver' ? 60_000 : 30_000))
+  // At any time, and above all where a delivery has most to lose.
+  const when = (): number =>
+    act.kind === 'deliver' && chance.happens(0.5)
+      ? chance.between(8000, 45_000)
+      : Math.round(chance.next() ** 2 * (act.kind === 'deliver' ? 60_000 : 30_000))
   return {
     diesAfterMs: chance.happens(0.12 * trouble) ? when() : null,
-    sleeps: chance.happens(0.05 * trouble)
-      ? { afterMs: when(), forMs: chance.between(1000, 200_000), suspends: chance.happens(0.3) }
+    sleeps: chance.happens(0.08 * trouble)
+      ? { afterMs: when(), forMs: chance.between(1000, 150_000), suspends: chance.happens(0.5) }
       : null,
     cancelledAfterMs: chance.happens(0.02 * trouble) ? when() : null,
   }

@@ -65,7 +65,7 @@ export function sameBytes(evidence: Evidence): Violation[] {
     const mayBuild =
       act.kind === 'advance' ||
       act.kind === 'approve' ||
-      ((act.kind === 'deploy' || act.kind === 'retry') && isFirst(act.environment)) ||
+      ((act.kind === 'deploy' || act.kind === 'retry') && isFirst(run.environment ?? act.environment)) ||
       (act.kind === 'deliver' &&
         policies.some((project) =>
           Object.values(project.environments).some((known) => known.after.length === 0 && feeds(known, ref)),

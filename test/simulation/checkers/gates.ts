@@ -119,6 +119,12 @@ const needsLease = (event: LedgerEvent): boolean =>
   ['started', 'succeeded', 'verified', 'rolled-back', 'hook-started', 'hook-ended'].includes(event.kind) ||
   ((event.kind === 'failed' || event.kind === 'errored') && event.deployment !== null)
 
+/** As the simulated shops say. */
+const leaseTtlMs = 30_000
+
+const policyOfShop = ({ policiesDuring, history }: Evidence): Record<string, unknown> =>
+  policiesDuring(history.endMs, history.endMs)[0]?.environments ?? {}
+
 /** 6. One deployment per environment; superseded commits have no effect. */
 export function oneDeploymentPerEnvironment(evidence: Evidence): Violation[] {
   const { environments, ledger, leases, refDuring } = evidence
@@ -143,6 +149,20 @@ export function oneDeploymentPerEnvironment(evidence: Evidence): Violation[] {
       const isHeld = holding?.holder === `h${process}`
       if (!isHeld)
         at(`${event.kind} is written by process ${process}, and ${holding?.holder ?? 'nobody'} has the lease`)
+    }
+  }
+  for (const environment of Object.keys(policyOfShop(evidence))) {
+    const moves = leases(environment)
+    for (const [index, lease] of moves.entries()) {
+      const before = moves[index - 1]
+      if (!lease.isTaken || before === undefined || before.holder === null) continue
+      const isDead = evidence.runOf(before.process)?.outcome.kind === 'died'
+      if (isDead || lease.atMs - before.atMs >= leaseTtlMs) continue
+      found.push({
+        invariant: 6,
+        atMs: lease.atMs,
+        text: `${environment}: the lease is taken from ${before.holder}, which renewed it ${lease.atMs - before.atMs} ms ago`,
+      })
     }
   }
   for (const { environment, entry, event, isResumed, sinceMs } of beginnings(evidence)) {

@@ -1,5 +1,5 @@
 /** Once faults have stopped and `advance` has run, everything that may move has moved, and what waits says why. */
-import type { EnvironmentName, EnvironmentState, Project } from '../../../src/model/index.ts'
+import type { EnvironmentName, EnvironmentState, Project, Release } from '../../../src/model/index.ts'
 import type { Evidence, Violation } from './evidence.ts'
 import { isBanned, unyanksFor, viewText } from './evidence.ts'
 
@@ -154,6 +154,7 @@ function whatIsForgotten(
     if (isThere || record?.outcome === 'failed') continue
     const isExcused =
       hasLostBytes(evidence, tip) ||
+      (release !== undefined && isRefusedUpstream(evidence, policy, environment, release)) ||
       ledger(environment).some(
         ({ event }) => event.kind === 'rejected' && event.candidate?.commit === tip && isPolicysNo(event),
       ) ||
@@ -177,6 +178,23 @@ function whatIsForgotten(
 const viewOfId = ({ releases }: Evidence, id: string, environment: EnvironmentName): string | null => {
   const release = releases.get(id)
   return release === undefined ? null : viewText(release, environment)
+}
+
+/** What stands upstream has failed with it, or may not have it. */
+function isRefusedUpstream(
+  evidence: Evidence,
+  policy: Project,
+  environment: EnvironmentName,
+  release: Release,
+): boolean {
+  const { releases, history } = evidence
+  const [yanks = []] = evidence.yanksDuring(history.endMs, history.endMs)
+  return (policy.environments[environment]?.after ?? []).some((upstream) => {
+    const failures = evidence.state(upstream)?.failures ?? []
+    const view = viewText(release, upstream)
+    const hasFailed = failures.some((known) => viewOfId(evidence, known.release, upstream) === view)
+    return hasFailed || isBanned(release, upstream, yanks, releases)
+  })
 }
 
 const refusals = new Set(['upstream-failed', 'release-yanked', 'view-yanked', 'artifact-yanked'])

@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +47,7 @@ export type NetworkHosts = {
 }
 
 const prefix = 'trunkline-'
+const folderPrefix = 'trunkline-hosts-'
 const startTimeoutMs = 60_000
 
 /** For `test({ skip })`: namespaces need root, and a kernel and a container that let it. */
@@ -78,7 +79,7 @@ export function networkHostsMissing(environment = process.env): string | false {
 /** Starts them with nothing on them but sshd. */
 export async function startNetworkHosts(count: number): Promise<NetworkHosts> {
   await removeLeftovers()
-  const folder = await mkdtemp(join(tmpdir(), 'trunkline-hosts-'))
+  const folder = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`))
   const started: Array<{ namespace: string; child: ChildProcess }> = []
   const stop = async () => {
     for (const { child } of started) child.kill('SIGKILL')
@@ -175,12 +176,16 @@ async function freeSubnet(): Promise<number> {
   throw new Error('every subnet for tests is taken')
 }
 
-/** Of runs that were killed: a namespace is named after the process that made it. */
+/** Of runs that were killed: namespaces and folders are named after the process that made them. */
 async function removeLeftovers(): Promise<void> {
   const { stdout } = await ip('netns', 'list')
   for (const [namespace = ''] of stdout.split('\n').map((line) => line.split(' '))) {
     const pid = Number(new RegExp(`^${prefix}(\\d+)-\\d+$`).exec(namespace)?.[1])
     if (Number.isSafeInteger(pid) && pid !== process.pid && !isAlive(pid)) await removeNamespace(namespace)
+  }
+  for (const name of await readdir(tmpdir())) {
+    const pid = Number(new RegExp(`^${folderPrefix}(\\d+)-`).exec(name)?.[1])
+    if (Number.isSafeInteger(pid) && !isAlive(pid)) await rm(join(tmpdir(), name), { recursive: true, force: true })
   }
 }
 

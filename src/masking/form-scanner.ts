@@ -5,6 +5,8 @@ export type Range = { start: number; end: number }
 
 export type FormScanner = {
   readonly rootState: number
+  /** Where, from a place in a text at which no form is begun, the next one may begin: most of a log is passed over here. */
+  nextBeginning(text: string, from: number): number
   /** The state after one more code unit. */
   next(state: number, codeUnit: number): number
   /** Length of the longest form that ends in this state; 0 where none does. */
@@ -23,6 +25,7 @@ export function compileForms(forms: Iterable<string>): FormScanner {
 
   return {
     rootState: root,
+    nextBeginning: edges.nextFromRoot,
     next(state, codeUnit) {
       let from = state
       for (;;) {
@@ -92,6 +95,8 @@ function linkFallbacks({ edges, parents, codeUnits, depth, matched }: Trie): num
 }
 
 type EdgeTable = {
+  /** The first place from `from` on whose code unit leads out of the root; the text's length where none does. */
+  nextFromRoot(text: string, from: number): number
   get(state: number, codeUnit: number): number | undefined
   set(state: number, codeUnit: number, next: number): void
 }
@@ -101,6 +106,11 @@ function createEdgeTable(): EdgeTable {
   const ofRoot = new Int32Array(0x10000)
   const others = new Map<number, number>()
   return {
+    nextFromRoot(text, from) {
+      let at = from
+      while (at < text.length && ofRoot[text.charCodeAt(at)] === 0) at += 1
+      return at
+    },
     get(state, codeUnit) {
       if (state !== root) return others.get(state * 0x10000 + codeUnit)
       const next = ofRoot[codeUnit]

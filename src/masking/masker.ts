@@ -29,7 +29,7 @@ export const unmaskableSecrets = (secrets: Iterable<string>): string[] =>
 
 /**
  * Compiles secrets (values, as they are given to processes) into one scanner. Each is found as it is, line by line, and
- * in base64, base64url, hex, URL-encoded and JSON-escaped form. Masking takes time linear in the text.
+ * in base64, base64url, hex, URL-encoded, JSON-escaped, shell-quoted and HTML-escaped form. Masking takes time linear in the text.
  */
 export function createMasker(secrets: Iterable<string>): Masker {
   const forms = new Set<string>()
@@ -89,6 +89,8 @@ function maskingStream(scanner: FormScanner): MaskingStream {
       const chunkFrom = heldFrom + held.length
       held += chunk
       for (let at = 0; at < chunk.length; at += 1) {
+        if (state === scanner.rootState) at = scanner.nextBeginning(chunk, at)
+        if (at === chunk.length) break
         state = scanner.next(state, chunk.charCodeAt(at))
         const length = scanner.matchLength(state)
         if (length > 0) addFind(finds, { start: chunkFrom + at + 1 - length, end: chunkFrom + at + 1 })

@@ -37,12 +37,13 @@ function* formsOf(text: string): Generator<string> {
   yield* hexForms(bytes)
   yield* urlForms(text)
   yield* jsonForms(text)
-  // `set -x` and `printf %q` of shells.
-  yield text.replaceAll("'", "'\\''")
+  yield* shellForms(text)
+  yield* markupForms(text)
 }
 
-/** Columns at which `base64` (coreutils) and PEM, and MIME, break lines. */
+/** Columns at which `base64` (coreutils) and PEM, and MIME, break lines; and `xxd -p`. */
 const base64Columns = [76, 64]
+const hexColumns = [60]
 
 /**
  * Base64 of a text in which the secret begins at byte 0, 1 or 2 of a group of three: just the digits that depend on
@@ -60,31 +61,49 @@ function* base64Forms(secret: Buffer): Generator<string> {
     }
   }
   const whole = secret.toString('base64')
-  for (const columns of base64Columns) {
-    if (whole.length <= columns) continue
-    for (let at = 0; at < whole.length; at += columns) yield whole.slice(at, at + columns)
+  yield* brokenAt(base64Columns, whole)
+}
+
+/** The lines of an encoded text that is broken at a column. */
+function* brokenAt(widths: readonly number[], encoded: string): Generator<string> {
+  for (const columns of widths) {
+    if (encoded.length <= columns) continue
+    for (let at = 0; at < encoded.length; at += columns) yield encoded.slice(at, at + columns)
   }
 }
 
 function* hexForms(secret: Buffer): Generator<string> {
   const hex = secret.toString('hex')
-  yield hex
-  yield hex.toUpperCase()
+  for (const form of [hex, hex.toUpperCase()]) {
+    yield form
+    yield* brokenAt(hexColumns, form)
+    for (const separator of [':', ' ', '\\x']) yield form.replace(/(?!^)..(?=(?:..)*$)/g, `${separator}$&`)
+  }
 }
 
 function* urlForms(text: string): Generator<string> {
   const wellFormed = text.toWellFormed()
   const component = encodeURIComponent(wellFormed)
   // RFC 3986 reserves what encodeURIComponent leaves alone; forms write a space as `+`; encodeURI keeps the reserved.
-  const strict = component.replace(/[!'()*]/g, (character) => `%${hexByte(character).toUpperCase()}`)
+  const strict = component.replace(/[!'()*]/g, (character) => percentByte(character.charCodeAt(0)))
   const form = new URLSearchParams({ '': wellFormed }).toString().slice(1)
-  for (const encoded of [component, strict, form, strict.replaceAll('%20', '+'), encodeURI(wellFormed)]) {
+  // Python's `quote` keeps `/`, Go's paths and user names keep more, and some encode whatever there is.
+  const path = strict.replaceAll('%2F', '/')
+  const goPath = kept(strict, '$&+:=@')
+  const goUser = kept(strict, '$&+,;=')
+  const everything = Buffer.from(wellFormed).reduce((sum, byte) => sum + percentByte(byte), '')
+  const forms = [component, strict, form, strict.replaceAll('%20', '+'), encodeURI(wellFormed), path, goPath, goUser]
+  for (const encoded of [...forms, everything]) {
     yield encoded
     yield encoded.replace(/%[0-9A-F]{2}/g, (found) => found.toLowerCase())
   }
 }
 
-const hexByte = (character: string): string => character.charCodeAt(0).toString(16).padStart(2, '0')
+const percentByte = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+
+/** Encoded, but for these characters. */
+const kept = (encoded: string, characters: string): string =>
+  [...characters].reduce((text, character) => text.replaceAll(percentByte(character.charCodeAt(0)), character), encoded)
 
 function* jsonForms(text: string): Generator<string> {
   const plain = JSON.stringify(text).slice(1, -1)
@@ -102,3 +121,60 @@ function* jsonForms(text: string): Generator<string> {
 }
 
 const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** What is escaped outside of quotes: bash escapes `,`, zsh `=`, others both or neither. */
+const shellSpecials = [
+  /[^\p{L}\p{N}%+./:=@_~#-]/gu,
+  /[^\p{L}\p{N}%+./:,@_~#-]/gu,
+  /[^\p{L}\p{N}%+./:@_~#-]/gu,
+  /[^\p{L}\p{N}%+./:=,@_~#-]/gu,
+]
+
+/**
+ * As shells, and tools that print commands, quote it: `set -x`, `printf %q`, `${v@Q}`, Python's `shlex`, double quotes.
+ * Also SQL and YAML, which double a quote.
+ */
+function* shellForms(text: string): Generator<string> {
+  yield text.replaceAll("'", "'\\''")
+  yield text.replaceAll("'", `'"'"'`)
+  yield text.replaceAll("'", "''")
+  yield text.replaceAll('"', '""')
+  yield text.replace(/["$`\\]/g, '\\$&')
+  yield text.replace(/["$`\\!]/g, '\\$&')
+  yield text.replace(/['\\]/g, '\\$&')
+  for (const special of shellSpecials) {
+    const quoted = text.replace(special, '\\$&')
+    yield quoted
+    // Where a shell would take them for a home folder or a comment.
+    yield quoted.replace(/(?<=^|[:=])~|^#/g, '\\$&')
+  }
+  yield* ansiQuotedForms(text)
+}
+
+/** What stands between `$'` and `'`, which shells choose where there are control characters, or bytes beyond ASCII. */
+function* ansiQuotedForms(text: string): Generator<string> {
+  const escaped = text
+    .replace(/['\\]/g, '\\$&')
+    .replace(/[\u0007-\u000d]/g, (character) => `\\${'abtnvfr'[character.charCodeAt(0) - 7]}`)
+  for (const name of ['\\E', '\\e', '\\033', '\\x1b']) {
+    const named = escaped.replaceAll('\u001b', name)
+    yield named
+    yield named.replace(/[^ -~]/gu, (character) => Buffer.from(character).reduce((sum, byte) => sum + octal(byte), ''))
+    yield named.replace(/[^ -~]/gu, (character) =>
+      Buffer.from(character).reduce((sum, byte) => sum + hexEscape(byte), ''),
+    )
+  }
+}
+
+const octal = (byte: number): string => `\\${byte.toString(8).padStart(3, '0')}`
+const hexEscape = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`
+
+const doubleQuoteEntities = ['"', '&quot;', '&#34;', '&#x22;']
+const singleQuoteEntities = ["'", '&#39;', '&#039;', '&#x27;', '&#X27;', '&apos;']
+
+/** HTML and XML: all escape `&`, `<` and `>`, and each its own choice of the quotes. */
+function* markupForms(text: string): Generator<string> {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  for (const double of doubleQuoteEntities)
+    for (const single of singleQuoteEntities) yield escaped.replaceAll('"', double).replaceAll("'", single)
+}

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { createMasker, type Masker, maskText, sanitizeTerminal, unmaskableSecrets } from '../../src/masking/index.ts'
@@ -23,7 +24,33 @@ const encodings: Record<string, (text: string) => string> = {
   'JSON of Go': (text) => JSON.stringify(text).replace(/[<>&]/g, (unit) => `\\u00${unit.charCodeAt(0).toString(16)}`),
   'JSON in JSON': (text) => JSON.stringify(JSON.stringify(text)),
   'terminal-safe': sanitizeTerminal,
+  'base64 in base64url': (text) => Buffer.from(text).toString('base64').replaceAll('+', '-').replaceAll('/', '_'),
+  'URL-encoded by Python': (text) => percentEncoded(text, /[A-Za-z0-9_.~/-]/),
+  'path of Go': (text) => percentEncoded(text, /[A-Za-z0-9_.~$&+:=@-]/),
+  'user of a Go URL': (text) => percentEncoded(text, /[A-Za-z0-9_.~$&+,;=-]/),
+  'every byte URL-encoded': (text) => percentEncoded(text, /^$/),
+  'single-quoted for a shell': (text) => `'${text.replaceAll("'", "'\\''")}'`,
+  'single-quoted by Python': (text) => `'${text.replaceAll("'", `'"'"'`)}'`,
+  'double-quoted for a shell': (text) => `"${text.replace(/["$`\\]/g, '\\$&')}"`,
+  'string of SQL': (text) => `'${text.replaceAll("'", "''")}'`,
+  'HTML of Python': (text) => entities(text, '&quot;', '&#x27;'),
+  'HTML of Go': (text) => entities(text, '&#34;', '&#39;'),
+  'HTML of PHP': (text) => entities(text, '&quot;', '&#039;'),
+  'XML text': (text) => entities(text, '"', "'"),
 }
+
+const percentEncoded = (text: string, kept: RegExp): string =>
+  Array.from(Buffer.from(text).toString('latin1'), (byte) =>
+    kept.test(byte) ? byte : `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  ).join('')
+
+const entities = (text: string, double: string, single: string): string =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', double)
+    .replaceAll("'", single)
 
 /** Something a password generator, a cloud or a person makes up; never a word that happens to be an encoding's mask. */
 const secretText = fc
@@ -121,6 +148,29 @@ describe('masking', () => {
         .match(/.{1,76}/g) ?? []
     const masker = createMasker([secret])
     assert.deepEqual(new Set(lines.map((line) => masker.mask(line))), new Set([maskText]))
+  })
+
+  test('what a real shell prints of a secret is masked, however it quotes it', () => {
+    const secrets = [
+      `p'a"ss $(id) wo\`rd;!&|<>*?[x]{y},~#^`,
+      String.raw`back\slash\n and 100%=:/@+`,
+      '~begins #and-goes:~on=~',
+      'tab\tand\u001b[31m and müller-straße-日本',
+      'first line\nsecond line of it\r\nthird line of it',
+    ]
+    const script = `exec 2>&1; printf '%q\\n' "$@"
+      for v; do printf '%s\\n' "\${v@Q}"; declare -p v; done
+      set -x; for v; do : "$v"; done`
+    for (const locale of ['C', 'C.UTF-8']) {
+      const shell = spawnSync('bash', ['-c', script, 'bash', ...secrets], {
+        env: { PATH: process.env['PATH'], LC_ALL: locale },
+        encoding: 'utf8',
+      })
+      assert.equal(shell.status, 0, shell.stdout)
+      const masked = createMasker(secrets).mask(shell.stdout)
+      for (const part of ['ss', 'slash', 'goes', 'tab', 'ller', 'stra', 'first', 'second', 'third'])
+        assert.ok(!masked.includes(part), `${locale}: ${part} of ${shell.stdout} is in ${masked}`)
+    }
   })
 
   test('a text whose end was cut off shows no beginning of a secret', () => {

@@ -27,7 +27,13 @@ export const logs: Command = {
       const target = await targetRunning(place, policy, service, invocation.signal)
       const output = target.logs({ service, lines, follow }, invocation.signal)
       const { sanitizeTerminal } = await import('../../masking/index.ts')
-      const shown = ({ instance, text }: LogLine) => `${instance}  ${sanitizeTerminal(text)}`
+      const { disarm } = await import('../view/progress/ci.ts')
+      // A `\r` would begin a line that seems to be another instance's.
+      const shown = ({ instance, text }: LogLine) =>
+        sanitizeTerminal(text)
+          .split('\n')
+          .map((part) => disarm(`${instance}  ${part}`))
+          .join('\n')
       if (follow) {
         await printAsItComes(invocation, output, (line) => (invocation.json ? JSON.stringify(line) : shown(line)))
         return { lines: [] }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, test } from 'node:test'
 import { systemClock, systemRandom } from '../../../src/clock/index.ts'
+import { createMasker } from '../../../src/masking/index.ts'
 import { type Digest, TrunklineError } from '../../../src/model/index.ts'
 import { ArtifactCache } from '../../../src/targets/fleet/agent/artifact-cache.ts'
 import { readJson, writeJsonDurably } from '../../../src/targets/fleet/agent/durable-file.ts'
@@ -12,6 +13,7 @@ import { Fence } from '../../../src/targets/fleet/agent/fence.ts'
 import { openFingerprinter } from '../../../src/targets/fleet/agent/fingerprints.ts'
 import { fleetPathsAt, makeFleetFolders } from '../../../src/targets/fleet/agent/fleet-paths.ts'
 import { lastLines, linesFrom, rotateLog } from '../../../src/targets/fleet/agent/log-file.ts'
+import { readable } from '../../../src/targets/fleet/agent/log-reading.ts'
 import { LogTimes } from '../../../src/targets/fleet/agent/log-times.ts'
 import { epochsSchema } from '../../../src/targets/fleet/agent/records.ts'
 import { serviceKey } from '../../../src/targets/fleet/agent/scope-keys.ts'
@@ -66,6 +68,42 @@ test('reading on from a position gives whole lines once, and begins anew after a
   assert.deepEqual(linesFrom(path, second.next), { lines: [], next: second.next })
   writeFileSync(path, 'new\n')
   assert.deepEqual(texts(linesFrom(path, second.next).lines), ['new'])
+})
+
+test('a line is shown from its beginning or not at all: no reading on begins inside one', () => {
+  const path = join(folder, 'pieces.log')
+  writeFileSync(path, 'one\npassword=hunt')
+  const { lines, end } = lastLines(path, 10)
+  assert.deepEqual(lines.at(-1), { offset: 4, text: 'password=hunt', isCut: true })
+  appendFileSync(path, 'er22\n')
+  assert.deepEqual(texts(linesFrom(path, end).lines), ['password=hunter22'])
+  const endless = `${'x'.repeat(300_000)}hunter22${'y'.repeat(300_000)}`
+  writeFileSync(path, `${endless}\nnext\n`)
+  const shown: string[] = []
+  for (let at = 0, read = linesFrom(path, at); at < read.next; read = linesFrom(path, at)) {
+    shown.push(...texts(read.lines))
+    at = read.next
+  }
+  assert.deepEqual(shown, ['x'.repeat(65_536), 'next'])
+  writeFileSync(path, 'a secret begins: hunt')
+  appendFileSync(path, '')
+  rotateLog(path, { maxBytes: 10, keptFiles: 2 })
+  appendFileSync(path, 'er22 is over\nafter\n')
+  assert.deepEqual(texts(linesFrom(path, 0).lines), ['after'])
+  assert.deepEqual(
+    lastLines(path, 10).lines.map(({ text, isCut }) => ({ text, isCut })),
+    [
+      { text: 'a secret begins: hunt', isCut: true },
+      { text: 'after', isCut: false },
+    ],
+  )
+})
+
+test('no escape sequence and no cut saves a secret from being masked', () => {
+  const masker = createMasker(['hunter22-secret'])
+  assert.equal(readable({ text: 'is hun\u001b[31mter22\u001b[0m-secret', isCut: false }, masker), 'is •••')
+  assert.equal(readable({ text: 'is hunter22-se', isCut: true }, masker), 'is •••')
+  assert.equal(readable({ text: 'hun\u202eter22\u0000-secret\u009b2J', isCut: false }, masker), '•••')
 })
 
 test('a line is dated by when the file was seen to grow', () => {

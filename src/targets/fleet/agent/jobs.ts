@@ -8,7 +8,7 @@ import type { Changes } from './changes.ts'
 import type { Host } from './host.ts'
 import { Job } from './job.ts'
 import { lastLines, linesFrom } from './log-file.ts'
-import { maskerOf } from './log-reading.ts'
+import { maskerOf, readable } from './log-reading.ts'
 import type { JobSpec, JobStatus, Scope } from './protocol.ts'
 import { jobFolderName } from './scope-keys.ts'
 
@@ -74,9 +74,9 @@ export class Jobs {
     const ended = outcome.kind === 'ended' || outcome.kind === 'timed-out'
     return {
       outcome: ended
-        ? { ...outcome, logTail: lastLines(job.outputFile, logTailLines).lines.map(({ text }) => masker.mask(text)) }
+        ? { ...outcome, logTail: lastLines(job.outputFile, logTailLines).lines.map((line) => readable(line, masker)) }
         : outcome,
-      lines: lines.map(({ text }) => masker.mask(text)),
+      lines: lines.map((line) => readable(line, masker)),
       offset: next,
     }
   }

@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 
 const chunkBytes = 256 * 1024
+const lineEnd = 0x0a
 /** The rest of a longer line is dropped: a log is for people. */
 const maxLineBytes = 64 * 1024
 
@@ -59,13 +60,20 @@ function copyAndTruncate(from: string, to: string, maxBytes: number): void {
   }
 }
 
-/** A line and where in its file it begins. */
-export type FileLine = { offset: number; text: string }
+/** A line and where in its file it begins. `isCut`: there is more of it, not written yet, in another file, or too much. */
+export type FileLine = { offset: number; text: string; isCut: boolean }
 
-/** The last lines of a file (and of the one rotated away before it, with negative offsets), and where the file ends. */
+/**
+ * The last lines of a file (and of the one rotated away before it, with negative offsets), and where to go on: before a
+ * line that has no end yet, so that nobody is shown its rest alone.
+ */
 export function lastLines(path: string, count: number): { lines: FileLine[]; end: number } {
-  const end = sizeOf(path)
-  const lines = linesBefore(path, end, count)
+  const size = sizeOf(path)
+  const lines = linesBefore(path, size, Math.max(1, count))
+  const last = lines.at(-1)
+  const isUnfinished = last !== undefined && last.isCut && size - last.offset < maxLineBytes
+  const end = isUnfinished ? last.offset : size
+  if (count === 0) return { lines: [], end }
   const missing = count - lines.length
   if (missing <= 0) return { lines, end }
   const older = `${path}.1`
@@ -79,8 +87,21 @@ function linesBefore(path: string, end: number, count: number): FileLine[] {
   const start = Math.max(0, end - Math.max(chunkBytes, Math.min(count * 512, 4 * 1024 * 1024)))
   const lines = splitLines(readRange(path, start, end - start), start)
   // The first piece of a read from the middle is the end of a line.
-  if (start > 0) lines.shift()
-  return count === 0 ? [] : lines.slice(-count)
+  if (isInsideLine(path, start)) lines.shift()
+  return lines.slice(-count)
+}
+
+/** Whether a line that began before this place, perhaps in the file before, goes on here: its rest alone is no line. */
+function isInsideLine(path: string, offset: number): boolean {
+  const [file, place] = offset > 0 ? [path, offset - 1] : [olderThan(path), sizeOf(olderThan(path)) - 1]
+  const [before = lineEnd] = place < 0 ? [] : readRange(file, place, 1)
+  return before !== lineEnd
+}
+
+/** `x.log` → `x.log.1` → `x.log.2` */
+function olderThan(path: string): string {
+  const [, name = path, index = '0'] = /^(.*\.log)\.(\d+)$/s.exec(path) ?? []
+  return `${name}.${Number(index) + 1}`
 }
 
 /** Whole lines from `offset` on, bounded; `next` is where to go on. A file that was rotated meanwhile begins anew. */
@@ -88,10 +109,19 @@ export function linesFrom(path: string, offset: number): { lines: FileLine[]; ne
   const size = sizeOf(path)
   const start = offset > size ? 0 : offset
   const bytes = readRange(path, start, Math.min(size - start, chunkBytes))
-  const lastBreak = bytes.lastIndexOf(0x0a)
-  if (lastBreak >= 0) return { lines: splitLines(bytes.subarray(0, lastBreak + 1), start), next: start + lastBreak + 1 }
+  const rest = isInsideLine(path, start) ? lengthOfFirst(bytes) : 0
+  const lastBreak = bytes.lastIndexOf(lineEnd)
+  const next = start + lastBreak + 1
+  if (lastBreak >= 0) return { lines: splitLines(bytes.subarray(rest, lastBreak + 1), start + rest), next }
+  if (rest > 0) return { lines: [], next: start + bytes.length }
   if (bytes.length < maxLineBytes) return { lines: [], next: start }
   return { lines: splitLines(bytes, start), next: start + bytes.length }
+}
+
+/** With its end, where it has one. */
+function lengthOfFirst(bytes: Buffer): number {
+  const found = bytes.indexOf(lineEnd)
+  return found < 0 ? bytes.length : found + 1
 }
 
 function readRange(path: string, start: number, length: number): Buffer {
@@ -119,10 +149,11 @@ function readRange(path: string, start: number, length: number): Buffer {
 function splitLines(bytes: Buffer, start: number): FileLine[] {
   const lines: FileLine[] = []
   for (let position = 0; position < bytes.length; ) {
-    const found = bytes.indexOf(0x0a, position)
+    const found = bytes.indexOf(lineEnd, position)
     const end = found < 0 ? bytes.length : found
+    const isCut = found < 0 || end - position > maxLineBytes
     const text = bytes.subarray(position, Math.min(end, position + maxLineBytes)).toString('utf8')
-    lines.push({ offset: start + position, text: text.replace(/\r$/, '') })
+    lines.push({ offset: start + position, text: text.replace(/\r$/, ''), isCut })
     position = end + 1
   }
   return lines

@@ -1,6 +1,6 @@
 /** What the instances of a service have written, merged by time and masked. */
 
-import { createMasker, type Masker } from '../../../masking/index.ts'
+import { createMasker, type Masker, sanitizeTerminal } from '../../../masking/index.ts'
 import type { LogLine } from '../../../ports/index.ts'
 import type { Instance } from './instance.ts'
 import { type FileLine, lastLines, linesFrom } from './log-file.ts'
@@ -46,9 +46,9 @@ function readEach(
     const masker = maskerOf(template)
     return streams.flatMap((stream) => {
       const path = instance.logFiles[stream]
-      return read(path, `${id}.${stream}`).map(({ offset, text }) => ({
-        atMs: times.timeOf(path, offset),
-        line: { instance: id, stream, text: masker.mask(text) },
+      return read(path, `${id}.${stream}`).map((line) => ({
+        atMs: times.timeOf(path, line.offset),
+        line: { instance: id, stream, text: readable(line, masker) },
       }))
     })
   })
@@ -56,6 +56,16 @@ function readEach(
   return dated
     .sort((left, right) => left.atMs - right.atMs)
     .map(({ atMs, line }) => ({ at: new Date(atMs).toISOString(), ...line }))
+}
+
+/**
+ * A line as it may leave this host. What could hide a secret from the masker, or anything from people, goes first: an
+ * escape sequence in the middle of it vanishes on its way to the terminal.
+ */
+export function readable({ text, isCut }: Pick<FileLine, 'text' | 'isCut'>, masker: Masker): string {
+  // Perhaps in the middle of a secret.
+  const mask = isCut ? masker.maskCut : masker.mask
+  return mask(sanitizeTerminal(text))
 }
 
 /** Hides the values of the variables that are declared secret. */

@@ -71,7 +71,7 @@ export function lastLines(path: string, count: number): { lines: FileLine[]; end
   const size = sizeOf(path)
   const lines = linesBefore(path, size, Math.max(1, count))
   const last = lines.at(-1)
-  const isUnfinished = last !== undefined && last.isCut && size - last.offset < maxLineBytes
+  const isUnfinished = last?.isCut && size - last.offset < maxLineBytes
   const end = isUnfinished ? last.offset : size
   if (count === 0) return { lines: [], end }
   const missing = count - lines.length

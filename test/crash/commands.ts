@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 
 export type Death = {
   /** See preload/moments.ts. */
-  unit: 'moment' | 'call'
-  /** Counted from 1. */
-  number: number
+  unit: 'moment' | 'call' | 'about'
+  /** Counted from 1. For `about`: a word of what is about to be done. */
+  number: number | string
   /** From the moment on. 0: just before it acts. */
   delayMs: number
   /** Itself alone, or with everything it has started, as when a CI job's container goes. */
@@ -36,7 +36,7 @@ export type CommandEnd = {
   /** What it was about to do when it died. */
   diedAt: string | null
   /** Of its whole life; null where it was killed. */
-  counts: Record<Death['unit'], number> | null
+  counts: Record<'moment' | 'call', number> | null
   durationMs: number
 }
 

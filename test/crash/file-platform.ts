@@ -1,5 +1,5 @@
 /** Stands in the place of `src/targets/index.ts` for commands that a test runs (see preload/platform.ts). */
-import { appendFileSync } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TargetConfig } from '../../src/model/index.ts'
@@ -18,8 +18,11 @@ export async function openTarget(_config: TargetConfig, { environment }: TargetS
     await sleep(effectMs)
   }
   target.onJob = async (job) => {
-    appendFileSync(join(folder, 'jobs'), `${environment} ${job.name} ${job.key}\n`)
+    const line = `${environment} ${job.name} ${job.key}\n`
+    await appendFile(join(folder, 'jobs'), line)
     await sleep(effectMs)
+    // A moment to die at in the middle of a job: then nobody can say how it ended.
+    await appendFile(join(folder, 'ended-jobs'), line)
     return 0
   }
   return target

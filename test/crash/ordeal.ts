@@ -105,7 +105,7 @@ async function goThroughRound({ round, peaceful, killed, chance, report, wanted 
 }
 
 /** Half of all deaths at calls: what is pushed, started, uploaded or renamed is what others see. */
-function chooseDeath(chance: Chance, counts: Record<Death['unit'], number>): Death {
+function chooseDeath(chance: Chance, counts: Record<'moment' | 'call', number>): Death {
   const unit = chance.oneOf(['moment', 'call'] as const)
   return {
     unit,

@@ -5,7 +5,7 @@
  * server. Counting them makes a kill strike the same place however busy the machine is, which a wait of so many
  * milliseconds does not. Moments that are more than a change of a file are calls, and counted by themselves, too.
  *
- * `CRASH_AT=<moment|call>:<number>:<delayMs>:<process|tree>` dies there; without it the numbers are told at the end. All
+ * `CRASH_AT=<moment|call>:<number>:<delayMs>:<process|tree>` dies there, `about:<word>:…` where that is about to be done; without it the numbers are told at the end. All
  * is said on descriptor 3, a line each: `at <number> <what>`, `moments <count> calls <count>`.
  */
 import childProcess from 'node:child_process'
@@ -37,7 +37,7 @@ function count(what: string, isCall: boolean): void {
   moments += 1
   if (isCall) calls += 1
   const now = unit === 'moment' ? moments : unit === 'call' && isCall ? calls : null
-  if (now !== Number(number)) return
+  if (unit === 'about' ? !what.includes(number) : now !== Number(number)) return
   if (delay === '0') die(what)
   else setTimeout(() => die(`${delay} ms after ${what}`), Number(delay))
 }
@@ -50,14 +50,14 @@ function watch(owner: object, names: readonly string[], describe: (name: string,
     if (original === undefined) continue
     functions[name] = (...given) => {
       const what = describe(name, given[0])
-      if (what !== null) count(what, /^(?:start|rename) /.test(what))
+      if (what !== null) count(what, /^(?:start|rename|appendFile) /.test(what))
       return original.apply(owner, given)
     }
   }
 }
 
 const ending = (path: unknown): string => String(path).split('/').slice(-2).join('/')
-const changes = ['rename', 'writeFile', 'mkdir', 'rm', 'link', 'symlink', 'utimes', 'open']
+const changes = ['rename', 'writeFile', 'mkdir', 'rm', 'link', 'symlink', 'utimes', 'open', 'appendFile']
 const isNothing = (path: unknown) => /^\/(?:proc|dev)\/|compile-cache/.test(String(path))
 
 watch(childProcess, ['spawn'], (_, program) => `start ${program}`)

@@ -117,7 +117,7 @@ describe('a configuration', () => {
             service: 'carts',
             status: 200,
             contains: 'ok',
-            timeoutMs: 600_000,
+            timeoutMs: 60_000,
             env: {},
           },
         ],

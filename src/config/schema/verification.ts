@@ -8,15 +8,13 @@ import { requestPathSchema } from './run.ts'
 import { listOf, mustBe, object, wholeNumber } from './shapes.ts'
 import { variablesSchema } from './variable.ts'
 
-const sharedShape = {
-  name: titleSchema.describe('What people call it; once in an environment.'),
-  timeout: durationSchema.prefault('10m').describe('When it counts as failed.'),
-}
+const sharedShape = { name: titleSchema.describe('What people call it; once in an environment.') }
 
 const commandVerification = object({
   ...sharedShape,
   run: commandSchema.describe('The command, run in a clean checkout of the commit after `prepare`.'),
   env: variablesSchema.describe('Variables it is given, such as addresses of services.'),
+  timeout: durationSchema.prefault('10m').describe('When it counts as failed.'),
 })
   .meta({ id: 'CommandVerification', title: 'Verification by command', description: 'Succeeds when the command does.' })
   .transform(({ timeout, ...rest }): Verification => ({ kind: 'command', ...rest, timeoutMs: timeout }))
@@ -31,6 +29,8 @@ const httpVerification = object({
     .min(1, { error: mustBe('text') })
     .optional()
     .describe('Text the answer must contain.'),
+  // What is asked is healthy already: who still answers wrongly after this will not get better by waiting.
+  timeout: durationSchema.prefault('1m').describe('When it counts as failed.'),
 })
   .meta({
     id: 'HttpVerification',

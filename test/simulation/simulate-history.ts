@@ -3,12 +3,12 @@ import type { RefName } from '../../src/model/index.ts'
 import { begin, type Pushes, type Running } from './carry-out.ts'
 import { foundShop } from './push-changes.ts'
 import type { Sabotage } from './sabotage.ts'
-import { createWorld, type SimulatedWorld } from './simulated-world.ts'
+import { createWorld, policyAt, type SimulatedWorld } from './simulated-world.ts'
 import { type Action, noFate, type Story, type WorldFault } from './story.ts'
 
 export type History = { world: SimulatedWorld; calmAtMs: number; endMs: number; stuck: Running[] }
 
-/** Longer than the lease's time, and than any deployment without faults. */
+/** Longer than the lease's time, and than any deployment without faults. At most six rounds of `advance`. */
 const hourMs = 3_600_000
 const advanceRounds = 6
 
@@ -46,11 +46,24 @@ export function simulateHistory(story: Story, sabotage: Sabotage | null = null):
   for (let round = 0; round < advanceRounds; round++) {
     // Windows open in between.
     scheduler.run(scheduler.nowMs() + 240_000, () => false)
+    const before = histories(world)
     extra({ kind: 'advance' })
+    if (before === histories(world) && !hasWindows(world)) break
   }
   const stuck = running.filter(({ run }) => run.outcome.kind === 'running')
   bury(world, running)
   return { world, calmAtMs, endMs: scheduler.nowMs(), stuck }
+}
+
+/** Where the environments' histories stand. */
+const histories = ({ remote }: SimulatedWorld): string =>
+  [...remote.refs].flatMap(([ref, tip]) => (ref.startsWith('refs/trunkline/env/') ? [`${ref} ${tip}`] : [])).join()
+
+/** What waits for a window moves without anything else having moved. */
+function hasWindows(world: SimulatedWorld): boolean {
+  const trunk = world.remote.refs.get('refs/heads/main')
+  const environments = trunk === undefined ? {} : policyAt(world, trunk).environments
+  return Object.values(environments).some(({ windows }) => windows.length > 0)
 }
 
 /** Pushes whose ref still is where they put it, and whose delivery nobody ended. */

@@ -19,6 +19,9 @@ export type WorkerMessage =
 
 const reportEvery = 25
 
+/** Histories are short-lived: with room for a few of them the collector has little to copy. */
+export const youngGeneration = { maxYoungGenerationSizeMb: 64 }
+
 export async function simulateShare(share: Share, post: (message: WorkerMessage) => void): Promise<void> {
   let histories = 0
   let tally: Tally = {}
@@ -67,6 +70,8 @@ function count(tally: Tally, { world }: ReturnType<typeof simulateHistory>): voi
 }
 
 if (parentPort !== null && workerData !== null) {
+  // Errors are answers here, thousands of them; where one is a bug, its first lines say enough.
+  Error.stackTraceLimit = 3
   const port = parentPort
   await simulateShare(workerData as Share, (message) => port.postMessage(message)) // Written by simulate.ts.
 }

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { asideOfPromises } from './scheduler.ts'
 import { simulateHistory } from './simulate-history.ts'
-import type { Share, Tally, WorkerMessage } from './simulate-worker.ts'
+import { type Share, type Tally, type WorkerMessage, youngGeneration } from './simulate-worker.ts'
 import { writeStory } from './story.ts'
 import { tell } from './tell.ts'
 
@@ -50,7 +50,10 @@ async function runAll(from: number, to: number, jobs: number, minutes: number | 
   const perSecond = (): string => (histories / ((Date.now() - startedMs) / 1000)).toFixed(0)
   const workers = Array.from({ length: jobs }, (_, index) => {
     const share: Share = { from: from + index, to, step: jobs, untilMs }
-    return new Worker(new URL('./simulate-worker.ts', import.meta.url), { workerData: share })
+    return new Worker(new URL('./simulate-worker.ts', import.meta.url), {
+      workerData: share,
+      resourceLimits: youngGeneration,
+    })
   })
   const ended = workers.map(
     (worker) =>

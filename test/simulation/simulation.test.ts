@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { asideOfPromises } from './scheduler.ts'
 import { simulateHistory } from './simulate-history.ts'
-import type { Share, WorkerMessage } from './simulate-worker.ts'
+import { type Share, type WorkerMessage, youngGeneration } from './simulate-worker.ts'
 import { writeStory } from './story.ts'
 import { tell } from './tell.ts'
 
@@ -19,7 +19,10 @@ describe('simulation', () => {
     await Promise.all(
       Array.from({ length: threads }, (_, index) => {
         const share: Share = { from: 1 + index, to: 1 + histories, step: threads, untilMs: null }
-        const worker = new Worker(new URL('./simulate-worker.ts', import.meta.url), { workerData: share })
+        const worker = new Worker(new URL('./simulate-worker.ts', import.meta.url), {
+          workerData: share,
+          resourceLimits: youngGeneration,
+        })
         return new Promise<void>((resolve, reject) => {
           worker.on('message', (message: WorkerMessage) => {
             if (message.kind === 'done') done += message.histories

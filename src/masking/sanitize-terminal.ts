@@ -9,10 +9,14 @@ const escapeSequence =
 const controlCharacter =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g
 
+/** Most lines of most logs: nothing to do. */
+const plainText = /^[ -~\t\n]*$/
+
 /**
  * Foreign output made safe to show: no escape sequence (colours, cursor moves, titles, links, clipboard), no control
  * character but tab and newline, no reordering of text, no lone surrogate. What is left reads as it was written.
  */
 export function sanitizeTerminal(text: string): string {
+  if (plainText.test(text)) return text
   return text.replace(escapeSequence, '').replace(/\r\n?/g, '\n').replace(controlCharacter, '').toWellFormed()
 }

@@ -89,7 +89,11 @@ async function rollBackUnderLease(
   const release = await readRelease(ledger, snapshot, to.release)
   if (release === null) throw usageError('UNKNOWN_RELEASE', `release ${short(to.release)} is not on record`)
   const yanked = yankGate(release, policy.name, await ledger.yanks(snapshot))
-  if (yanked.action === 'refuse') return answer(resultOf(engine, { policy }, 'refused', yanked.reasons, null), to)
+  if (yanked.action === 'refuse') {
+    // A way back that a dead controller had begun ends here: it will not be gone any more.
+    if (resumed !== null) await session.append({ kind: 'aborted', deployment: resumed, reasons: yanked.reasons })
+    return answer(resultOf(engine, { policy }, 'refused', yanked.reasons, null), to)
+  }
 
   const id = resumed ?? (`d-${policy.name}-${world.random.hex(6)}` as DeploymentId)
   const candidate = candidateOf(to, viewOf(release, policy.name))

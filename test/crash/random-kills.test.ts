@@ -21,7 +21,7 @@ async function converges(t: TestContext, options: OrdealOptions): Promise<void> 
 
 describe('commands killed at random moments', { concurrency: 2, skip: onLinux }, () => {
   test('come to the same end as undisturbed ones, whoever goes on: a remote by path, artifacts in a layout', (t) =>
-    converges(t, { way: 'path', seed: 4, kills: 66 }))
+    converges(t, { way: 'path', seed: 4, kills: 72 }))
 
   test('… a remote over smart HTTP, artifacts in a registry', { skip: registryMissing() }, async (t) => {
     const registry = await startRegistry()

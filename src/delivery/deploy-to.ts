@@ -179,7 +179,9 @@ async function deployUnderLease(
     })
     if (approval.action === 'wait') return await wait(engine, session, request, plan, approval, older)
   }
-  return await runDeployment(engine, session, request, { plan, gathered, resumes, older })
+  // What came into the queue while a deployment was under way is newer than that, whoever goes on with it.
+  const replaced = resumes === null ? older : null
+  return await runDeployment(engine, session, request, { plan, gathered, resumes, older: replaced })
 }
 
 /**

@@ -4,6 +4,7 @@ import { cancelledError, TrunklineError, usageError } from '../model/index.ts'
 import type { CommandResult, Io } from './command.ts'
 import { write } from './output.ts'
 import { buildParser, commandNamed } from './parser.ts'
+import { disarmJson, disarmPainted } from './view/progress/ci.ts'
 import { styleOf } from './view/text/style.ts'
 
 /** Runs one command line. Standard output gets the answer, standard error everything else. Never throws. */
@@ -26,8 +27,8 @@ export async function runCommandLine(argv: readonly string[], io: Io, interrupt:
 }
 
 async function answer({ document, lines = [] }: CommandResult, io: Io, json: boolean): Promise<void> {
-  if (json && document !== undefined) await write(io.stdout, `${JSON.stringify(document, null, 2)}\n`)
-  if (!json && lines.length > 0) await write(io.stdout, `${lines.join('\n')}\n`)
+  if (json && document !== undefined) await write(io.stdout, `${disarmJson(JSON.stringify(document, null, 2))}\n`)
+  if (!json && lines.length > 0) await write(io.stdout, `${lines.map(disarmPainted).join('\n')}\n`)
 }
 
 /** What a person sees of what was thrown. */
@@ -54,8 +55,8 @@ const bugExitCode = 4
 
 /** The one place that turns errors into exit codes. */
 async function answerError(error: unknown, io: Io, json: boolean): Promise<number> {
-  if (json) await write(io.stdout, `${JSON.stringify({ error: errorDocument(error) }, null, 2)}\n`)
-  else await write(io.stderr, `${(await errorPage(error, io)).join('\n')}\n`)
+  if (json) await write(io.stdout, `${disarmJson(JSON.stringify({ error: errorDocument(error) }, null, 2))}\n`)
+  else await write(io.stderr, `${(await errorPage(error, io)).map(disarmPainted).join('\n')}\n`)
   return error instanceof TrunklineError ? exitCodes[error.kind] : bugExitCode
 }
 

@@ -27,7 +27,7 @@ export const logs: Command = {
       const target = await targetRunning(place, policy, service, invocation.signal)
       const output = target.logs({ service, lines, follow }, invocation.signal)
       const { sanitizeTerminal } = await import('../../masking/index.ts')
-      const { disarm } = await import('../view/progress/ci.ts')
+      const { disarm, disarmJson } = await import('../view/progress/ci.ts')
       // A `\r` would begin a line that seems to be another instance's.
       const shown = ({ instance, text }: LogLine) =>
         sanitizeTerminal(text)
@@ -35,7 +35,9 @@ export const logs: Command = {
           .map((part) => disarm(`${instance}  ${part}`))
           .join('\n')
       if (follow) {
-        await printAsItComes(invocation, output, (line) => (invocation.json ? JSON.stringify(line) : shown(line)))
+        await printAsItComes(invocation, output, (line) =>
+          invocation.json ? disarmJson(JSON.stringify(line)) : shown(line),
+        )
         return { lines: [] }
       }
       const kept: LogLine[] = []

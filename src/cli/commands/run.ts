@@ -1,6 +1,10 @@
 import { type Command, requiredArgument } from '../command.ts'
 import { runDecision } from '../run-decision.ts'
 
+/** Of a task's output that `--json` prints. */
+const mostLines = 10_000
+const mostCharacters = 16 * 1024 * 1024
+
 export const run: Command = {
   name: 'run',
   summary: "Run a one-off task with a release's own artifact, in its environment",
@@ -13,14 +17,17 @@ export const run: Command = {
       const environment = requiredArgument(invocation, 0)
       const task = requiredArgument(invocation, 1)
       const { runTask } = await import('../../delivery/index.ts')
+      const { disarm } = await import('../view/progress/ci.ts')
       const output: string[] = []
+      let kept = 0
       const verdict = await runTask(engine, scene, {
         environment,
         task,
         signal: invocation.signal,
         log: (line) => {
-          if (output.length < 10_000) output.push(line)
-          invocation.io.stderr.write(`${line}\n`)
+          kept += line.length
+          if (output.length < mostLines && kept < mostCharacters) output.push(line)
+          invocation.io.stderr.write(`${disarm(line)}\n`)
         },
       })
       const document = {
@@ -30,7 +37,9 @@ export const run: Command = {
         output,
         reasons: verdict.ok ? [] : verdict.reasons,
       }
-      const lines = verdict.ok ? [`task ${task} is done in ${environment}`] : verdict.reasons.map((why) => why.message)
+      const lines = verdict.ok
+        ? [`task ${task} is done in ${environment}`]
+        : verdict.reasons.map((why) => disarm(why.message))
       return { document, lines, exitCode: verdict.ok ? 0 : 1 }
     }),
 }

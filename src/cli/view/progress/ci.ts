@@ -19,6 +19,9 @@ export const disarm = (text: string): string => disarmPainted(clean(text))
 export const disarmPainted = (line: string): string =>
   line.replace(/##(?=\w*\[)/g, '# #').replace(/^((?:\s|\u001b\[\d+m)*):(?=:)/, '$1: ')
 
+/** The same document, in which no CI system finds a command: JSON spells a character in more than one way. */
+export const disarmJson = (json: string): string => json.replace(/##(?=\w*\[)/g, '#\\u0023')
+
 /** Lines in a fold of the CI's own; with a heading where there is no folding. `id` is unique within the log. */
 export function folded(ci: CiKind, id: number, title: string, lines: readonly string[], nowMs: number): string[] {
   const safe = lines.map(disarm)

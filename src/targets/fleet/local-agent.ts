@@ -5,7 +5,7 @@ import { erroredError, TrunklineError } from '../../model/index.ts'
 import type { Clock } from '../../ports/index.ts'
 import { programCommand, programVersion } from '../../program/index.ts'
 import { type AgentClient, createAgentClient, localConnection } from './agent/client.ts'
-import { type FleetPaths, makeFleetFolders } from './agent/fleet-paths.ts'
+import { type FleetPaths, makeFleetFolders, refuseForeignFolder } from './agent/fleet-paths.ts'
 import { baseEnvironmentOf } from './agent/host.ts'
 import { type AgentDescription, agentProtocol } from './agent/protocol.ts'
 import { isOlder } from './version.ts'
@@ -30,6 +30,7 @@ export const defaultAgentCommand = (paths: FleetPaths): [string, ...string[]] =>
 /** The client of a running agent of this version. Errored `AGENT_START`, `AGENT_NEWER`. */
 export async function ensureLocalAgent(options: LocalAgentOptions, signal: AbortSignal): Promise<AgentClient> {
   const { paths, clock } = options
+  refuseForeignFolder(paths)
   const version = options.version ?? programVersion
   const client = createAgentClient(localConnection(paths.socket))
   const deadlineMs = clock.monotonicMs() + startTimeoutMs

@@ -36,7 +36,9 @@ export function createAgentServer(
   const answer = async (request: IncomingMessage, signal: AbortSignal): Promise<unknown> => {
     const [, path = '', argument = ''] = (request.url ?? '').split('/')
     if (request.method === 'PUT' && path === 'blobs') {
-      await artifacts.receive(digestSchema.parse(argument), request, signal)
+      const digest = digestSchema.safeParse(argument)
+      if (!digest.success) throw usageError('BAD_REQUEST', 'blobs are named by their digest')
+      await artifacts.receive(digest.data, request, signal)
       return {}
     }
     if (request.method !== 'POST' || !isOperation(path)) {

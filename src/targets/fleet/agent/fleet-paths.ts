@@ -1,5 +1,5 @@
 /** Where the agent of one host keeps its things. Nothing of it is shared with another host. */
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { sha256 } from '../../../hashing/index.ts'
 import { erroredError } from '../../../model/index.ts'
@@ -23,6 +23,8 @@ export type FleetPaths = {
   lifecycles: string
   /** The router's folder: its own state and its socket. */
   router: string
+  /** Where sockets are that do not fit beside the rest: in a place where everybody may write. */
+  shared: string
 }
 
 /** `sun_path` holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
@@ -46,6 +48,7 @@ export function fleetPathsAt(fleetRoot: string): FleetPaths {
     jobs: join(root, 'jobs'),
     lifecycles: join(root, 'lifecycles'),
     router: routerFolder(root, fleetId),
+    shared: sharedFolder(),
   }
 }
 
@@ -67,6 +70,7 @@ function routerFolder(root: string, fleetId: string): string {
 
 /** Makes the folders, private to this user. Errored `FLEET_FOLDER` where the socket's folder belongs to someone else. */
 export function makeFleetFolders(paths: FleetPaths): void {
+  refuseForeignFolder(paths)
   const { root, artifacts, blobs, services, instances, jobs, lifecycles, router } = paths
   const folders = [
     root,
@@ -83,14 +87,27 @@ export function makeFleetFolders(paths: FleetPaths): void {
   for (const folder of folders) makePrivate(folder)
 }
 
+/**
+ * Whoever listens in the shared folder is told secrets, and what is put there is written: a folder that somebody else
+ * has made first, or a link to anywhere, is not used. In a folder of our own nobody else can put anything.
+ * Errored `FLEET_FOLDER`.
+ */
+export function refuseForeignFolder({ shared, socket, router }: FleetPaths): void {
+  if (dirname(socket) !== shared && dirname(router) !== shared) return
+  const stat = lstatSync(shared, { throwIfNoEntry: false })
+  if (stat === undefined || (stat.isDirectory() && isOurs(stat))) return
+  const what = stat.isSymbolicLink() ? 'is a link' : stat.isDirectory() ? 'belongs to another user' : 'is no folder'
+  throw foreignFolder(`${shared} ${what}`)
+}
+
+const isOurs = ({ uid }: Stats): boolean => process.getuid === undefined || uid === process.getuid()
+
+const foreignFolder = (message: string) =>
+  erroredError('FLEET_FOLDER', message, { hint: 'Set TRUNKLINE_HOME to a folder of your own, with a short path.' })
+
 function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const stat = statSync(folder)
-  const uid = process.getuid?.()
-  if (uid !== undefined && stat.uid !== uid) {
-    throw erroredError('FLEET_FOLDER', `${folder} belongs to another user`, {
-      hint: 'Set TRUNKLINE_HOME to a folder of your own.',
-    })
-  }
+  if (!isOurs(stat)) throw foreignFolder(`${folder} belongs to another user`)
   if ((stat.mode & 0o077) !== 0) chmodSync(folder, 0o700)
 }

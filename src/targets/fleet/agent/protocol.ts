@@ -15,7 +15,11 @@ export const agentProtocol = 2
 export const maxWaitMs = 20_000
 
 /** A name that becomes part of file names and keys. */
-const name = z.string().min(1).max(200)
+const name = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => text.isWellFormed(), 'not well-formed Unicode')
 // Brands exist for the compiler only; the refinement, or the sender's version, stands behind them.
 export const digestSchema = z.string().refine(isDigest, 'not a digest') as unknown as z.ZodType<Digest>
 const fingerprintSchema = z.string().max(200) as unknown as z.ZodType<Fingerprint>
@@ -25,7 +29,9 @@ const durationMs = z
   .int()
   .min(0)
   .max(7 * 24 * 3_600_000)
-const environmentVariables = z.record(z.string().regex(/^[^=\0]+$/), z.string())
+/** What the system takes as an argument or a variable: it ends at a zero byte. */
+const processText = z.string().regex(/^[^\0]*$/, 'has a zero byte')
+const environmentVariables = z.record(z.string().regex(/^[^=\0]+$/), processText)
 
 export const scopeSchema = z.strictObject({ project: name, environment: name })
 /** One environment of one project: what a lease covers. */
@@ -43,7 +49,7 @@ export const templateSchema = z.strictObject({
   fingerprint: fingerprintSchema.nullable(),
   artifact: digestSchema,
   /** For a service that is deployed in place: the path of its `appspec.yml` in the artifact. */
-  command: z.string().min(1),
+  command: processText.min(1),
   /** Not null: deployed in place by the scripts of its artifact, without instances of its own. */
   lifecycle: z.strictObject({ ignoreStopFailures: z.boolean() }).nullable().default(null),
   /** Variable in which the instance is told its port; null: it serves nothing. */
@@ -100,7 +106,7 @@ export const jobSchema = z.strictObject({
   name: z.string(),
   service: name,
   artifact: digestSchema,
-  command: z.string().min(1),
+  command: processText.min(1),
   env: environmentVariables,
   secrets: z.array(z.string()),
   timeoutMs: durationMs,

@@ -1,4 +1,4 @@
-import type { DeploymentStep, Release } from '../model/index.ts'
+import { type DeploymentStep, type Digest, type Release, TrunklineError } from '../model/index.ts'
 import type { Engine } from './engine.ts'
 import { runGraph } from './step-graph.ts'
 
@@ -21,9 +21,24 @@ export async function tagArtifacts(
       run: async ({ id: artifact }, each) => {
         const names = services.filter(([, service]) => service.artifact === artifact).map(([name]) => name)
         const tags = names.flatMap((name) => step.tags.map((tag) => `${name}-${tag}`))
-        await engine.world.artifacts.tag(artifact, tags, each)
+        await tagUnlessGone(engine, artifact, tags, each)
         return true
       },
     },
   )
+}
+
+/** Bytes that the store has lost cannot be named. Who needs them says so; what runs already does not. */
+async function tagUnlessGone(
+  engine: Engine,
+  artifact: Digest,
+  tags: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await engine.world.artifacts.tag(artifact, tags, signal)
+  } catch (error) {
+    if (!(error instanceof TrunklineError) || error.code !== 'ARTIFACT_MISSING') throw error
+    engine.world.progress({ kind: 'note', message: `not named ${tags.join(', ')}: ${error.message}` })
+  }
 }

@@ -16,6 +16,8 @@ export const maxBackendConnections = 2048
 export const maxRequestHeaderBytes = 32 * 1024
 export const maxResponseHeaderBytes = 64 * 1024
 export const requestHeadersTimeoutMs = 30_000
+/** How often it is looked for clients beyond it; Node's default would double it. */
+export const connectionsCheckMs = 5000
 
 /** Idle client connections. Longer than the 60 s of common load balancers, so that they close first. */
 export const clientKeepAliveMs = 75_000

@@ -5,6 +5,7 @@ import { answerRaw, answers } from './answers.ts'
 import {
   clientKeepAliveMs,
   clientStallMs,
+  connectionsCheckMs,
   maxClientConnections,
   maxRequestHeaderBytes,
   requestHeadersTimeoutMs,
@@ -43,6 +44,7 @@ export async function listen(
   const server = createServer({
     maxHeaderSize: maxRequestHeaderBytes,
     headersTimeout: requestHeadersTimeoutMs,
+    connectionsCheckingInterval: connectionsCheckMs,
     // An upload may take as long as it needs, as long as it moves (`clientStallMs`).
     requestTimeout: 0,
     keepAliveTimeout: clientKeepAliveMs,

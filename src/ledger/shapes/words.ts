@@ -20,8 +20,8 @@ export const title = textWhere(
   'a name of one line',
   (value) => value !== '' && value.length <= 1000 && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value),
 )
-/** `d-<environment>-<digits>`. */
-export const deploymentId = textWhere('a deployment', (value) => value.length <= 300 && /^d-[\w.-]+$/.test(value))
+/** `d-<environment>-<digits>`; `t-…` where a task ran on its own, which has events like a hook's. */
+export const deploymentId = textWhere('a deployment', (value) => value.length <= 300 && /^[dt]-[\w.-]+$/.test(value))
 /** A path in a repository: relative, without a way up. */
 export const repositoryPath = textWhere(
   'a path inside the repository',

@@ -32,9 +32,13 @@ function parseHeaders(head: string): Array<readonly [name: string, value: string
     })
 }
 
+const utf8 = new TextDecoder()
+
 function decoderOf(encoding: string | undefined): (bytes: Uint8Array) => string {
+  // Nearly always; making a decoder costs more than reading with it.
+  if (encoding === undefined) return (bytes) => utf8.decode(bytes)
   try {
-    const decoder = new TextDecoder(encoding ?? 'utf-8')
+    const decoder = new TextDecoder(encoding)
     return (bytes) => decoder.decode(bytes)
   } catch {
     // An encoding nobody knows: better a few wrong letters than no commit.

@@ -24,9 +24,10 @@ export function historyStream(cache: StateCache, objectFormat: 'sha1' | 'sha256'
     },
     changes: (commits) => cache.use((session) => readChanges(session, commits)),
     blobs: (ids) => cache.use((session) => readBlobs(session, ids)),
-    blobId(text) {
-      const bytes = Buffer.from(text)
-      const hash = createHash(objectFormat).update(`blob ${bytes.length}\0`).update(bytes)
+    blobId(pieces) {
+      const hash = createHash(objectFormat)
+      hash.update(`blob ${pieces.reduce((sum, piece) => sum + piece.length, 0)}\0`)
+      for (const piece of pieces) hash.update(piece)
       return hash.digest('hex') as ObjectId // as git computes it
     },
     lastSeen: (refs) =>

@@ -14,8 +14,8 @@ export type HistoryStream = {
   /** In the order of the commits. */
   changes(commits: readonly CommitId[]): Promise<StreamedChange[][]>
   blobs(ids: readonly ObjectId[]): Promise<ReadonlyMap<ObjectId, string>>
-  /** The id that git gives this text. */
-  blobId(text: string): ObjectId
+  /** The id that git gives the text that these pieces make. */
+  blobId(pieces: readonly Uint8Array[]): ObjectId
   /** The tips that this machine has seen last, without asking anybody. */
   lastSeen(refs: readonly RefName[]): Promise<ReadonlyMap<RefName, CommitId>>
 }

@@ -1,8 +1,9 @@
 /** The history of an environment, event by event: chained, numbered, signed, and folded anew. */
 import { canonicalJson } from '../../hashing/index.ts'
-import type { CommitId, EnvironmentName, EnvironmentState, LedgerEvent } from '../../model/index.ts'
-import type { StreamedCommit } from '../../ports/index.ts'
-import { formatDocument, parseDocument } from '../document.ts'
+import type { CommitId, EnvironmentName, EnvironmentState, LedgerEvent, ObjectId } from '../../model/index.ts'
+import type { HistoryStream, StreamedCommit } from '../../ports/index.ts'
+import { parseDocument } from '../document.ts'
+import { documentFormatter } from '../document-formatter.ts'
 import { applyEvent, initialState } from '../fold.ts'
 import { eventShape, stateShape } from '../shapes/documents.ts'
 import type { Identified } from '../trust/signed-commit.ts'
@@ -23,6 +24,7 @@ export async function verifyEnvironment(
   /** What counts, and what the last commit says whether it counts or not: an adoption may take the one or the other. */
   let counted: EnvironmentState = initialState(name)
   let written: EnvironmentState = counted
+  const blobIdOf = stateIds(options.stream)
 
   for await (const page of options.stream.pages(tip, [eventFile])) {
     const identified = await identifyPage(options, page)
@@ -46,13 +48,14 @@ export async function verifyEnvironment(
       if (wrong !== null) tell(wrong.code, wrong.message)
       if (event.environment !== name) continue
 
-      const stated = await stateOf(options, entry, applyEvent(before, event))
+      const folded = applyEvent(before, event)
+      const stated = await stateOf(options, entry, folded, blobIdOf(folded))
       const isAdoption = event.kind === 'adopted' && why === null
       // It vouches for what stood there, which may hold more than what was signed.
       const isAdopted = isAdoption && stated.kind === 'other' && isSame(stated.state, applyEvent(written, event))
       if (stated.kind === 'unreadable') tell('state-unreadable', stated.message)
       else if (stated.kind === 'other' && !isAdopted) {
-        const parts = differingParts(stated.state, applyEvent(before, event)).join(', ')
+        const parts = differingParts(stated.state, folded).join(', ')
         tell('state-tampered', `its state.json is not what its events add up to: ${parts}`)
       }
       written = stated.kind === 'unreadable' ? applyEvent(before, event) : stated.state
@@ -96,11 +99,22 @@ type Stated =
   | { kind: 'other'; state: EnvironmentState }
   | { kind: 'unreadable'; message: string }
 
+/** The id that a state has as a file. States share most of their parts with the one before, and only others cost anything. */
+function stateIds(stream: HistoryStream): (state: EnvironmentState) => ObjectId {
+  const format = documentFormatter()
+  return (state) => stream.blobId(format(state))
+}
+
 /** Mostly the id of the blob says that it is what it must be; only another one is read. */
-async function stateOf({ stream }: VerifyOptions, entry: StreamedCommit, folded: EnvironmentState): Promise<Stated> {
+async function stateOf(
+  { stream }: VerifyOptions,
+  entry: StreamedCommit,
+  folded: EnvironmentState,
+  foldedId: ObjectId,
+): Promise<Stated> {
   const id = entry.roots[stateFile]
   if (id === undefined) return { kind: 'unreadable', message: 'it has no state.json' }
-  if (id === stream.blobId(formatDocument(folded))) return { kind: 'same', state: folded }
+  if (id === foldedId) return { kind: 'same', state: folded }
   const text = (await stream.blobs([id])).get(id) ?? ''
   const state = readAs(() => parseDocument<EnvironmentState>(text, stateFile, stateShape))
   if (typeof state === 'string') return { kind: 'unreadable', message: state }

@@ -4,7 +4,7 @@ import { formatDocument } from '../../src/ledger/document.ts'
 import { documentFormatter } from '../../src/ledger/document-formatter.ts'
 import { eventMessage } from '../../src/ledger/event-message.ts'
 import { applyEvent } from '../../src/ledger/fold.ts'
-import type { EnvironmentState, LedgerEvent } from '../../src/model/index.ts'
+import type { BuildRecord, CommitId, Digest, EnvironmentState, InputHash, LedgerEvent } from '../../src/model/index.ts'
 import { put } from './scratch.ts'
 
 /** Commits written together: git finds a small delta only against the blob before, so states stand beside states. */
@@ -58,13 +58,16 @@ export function* manyRecords(records: number): Generator<string> {
     if (batch === 0) yield `from ${ref}^0\n`
     for (let index = 0; index < each; index += 1) {
       const hash = createHash('sha256').update(`${batch}/${index}`).digest('hex')
-      const record = {
+      const record: BuildRecord = {
         version: 1,
-        inputHash: hash,
-        artifact: `sha256:${hash}`,
+        inputHash: hash as InputHash,
         service: `s${index % 5}`,
-        commit: hash.slice(0, 40),
+        artifact: `sha256:${hash}` as Digest,
+        commit: hash.slice(0, 40) as CommitId,
+        builder: 'ada@laptop',
         at: '2024-01-01T00:00:00.000Z',
+        durationMs: 1000,
+        provenance: null,
       }
       yield put(`builds/${hash.slice(0, 2)}/${hash}.json`, formatDocument(record))
     }

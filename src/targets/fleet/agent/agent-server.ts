@@ -1,10 +1,13 @@
 /** The agent's control socket: HTTP and JSON, for this user only. */
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { TrunklineError, usageError } from '../../../model/index.ts'
 import type { ArtifactCache } from './artifact-cache.ts'
 import type { OperationHandlers } from './operations.ts'
 import { digestSchema, type OperationName, operations } from './protocol.ts'
+
+/** Not imported: an import of `node:http` makes Node load all of its fetch, 12 MB in a process that is there for ever. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 const maxBodyBytes = 16 * 1024 * 1024
 

@@ -1,5 +1,5 @@
 /** Talks to the router of this host. */
-import { Agent, type IncomingMessage, request } from 'node:http'
+import type { Agent, IncomingMessage } from 'node:http'
 import type { ZodType } from 'zod'
 import { erroredError, TrunklineError } from '../../../model/index.ts'
 import {
@@ -12,6 +12,9 @@ import {
   serviceStatusSchema,
   servicesSchema,
 } from './protocol.ts'
+
+/** Not imported: an import of `node:http` makes Node load all of its fetch, 12 MB in a process that is there for ever. */
+const http = process.getBuiltinModule('node:http')
 
 const answerTimeoutMs = 10_000
 /** A thousand backends of each of a hundred services fit. */
@@ -53,7 +56,7 @@ type Answer = { status: number; body: unknown }
 
 /** A client of the router behind a unix socket. Connects at each call; `close` ends idle connections. */
 export function createRouterClient(socketPath: string): RouterClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: 32 })
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
   const call = (options: Call): Promise<Answer> => exchange(agent, socketPath, options)
   const pathOf = (key: string) => `/services/${encodeURIComponent(key)}`
 
@@ -127,7 +130,7 @@ function send(agent: Agent | false, socketPath: string, call: TimedCall): Promis
   const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body))
   const headers = body ? { 'content-type': 'application/json', 'content-length': body.length } : {}
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, headers, agent, signal })
+    const outgoing = http.request({ socketPath, method, path, headers, agent, signal })
     outgoing.once('response', (response) => readJson(response).then(resolve, reject))
     outgoing.once('error', reject)
     outgoing.end(body)

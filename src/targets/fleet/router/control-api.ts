@@ -1,10 +1,13 @@
 /** What the router's owner may ask, over a unix socket that only this user can open (see protocol.ts). */
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TrunklineError, usageError } from '../../../model/index.ts'
 import { maxControlBodyBytes, maxControlConnections } from './limits.ts'
 import { maxStatusWaitMs, type RouterHealth, serviceKeySchema, serviceSpecSchema } from './protocol.ts'
 import type { ControlledRouter } from './router.ts'
+
+/** Not imported: an import of `node:http` makes Node load all of its fetch, 12 MB in a process that is there for ever. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 export type ControlApi = {
   /** Takes no more calls, and its socket is gone; answers may still be on their way. */

@@ -1,5 +1,5 @@
 /** The public socket of one service. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { answerRaw, answers } from './answers.ts'
 import {
@@ -16,6 +16,9 @@ import { proxyRequest } from './proxy-request.ts'
 import type { Service } from './service.ts'
 import type { SocketHandle } from './socket-channel.ts'
 import { mayUpgrade, tunnelUpgrade } from './tunnel.ts'
+
+/** Not imported: an import of `node:http` makes Node load all of its fetch, 12 MB in a process that is there for ever. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 export type Listener = {
   readonly host: string

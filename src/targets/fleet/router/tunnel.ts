@@ -3,13 +3,16 @@
  * passed both ways untouched until one side ends. Only an agreed upgrade opens a tunnel: otherwise a client could send
  * further requests past the router.
  */
-import { type ClientRequest, type IncomingMessage, request, ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { answerRaw, answers } from './answers.ts'
 import type { Backend, Exchange } from './backend.ts'
 import { halfOpenTimeoutMs, maxConnectAttempts, tcpKeepAliveMs, upgradeTimeoutMs } from './limits.ts'
 import { requestHead, responseHeaders } from './message-headers.ts'
 import type { Service } from './service.ts'
+
+/** Not imported: an import of `node:http` makes Node load all of its fetch, 12 MB in a process that is there for ever. */
+const http = process.getBuiltinModule('node:http')
 
 /**
  * Whether a request that asks for an upgrade may have one. Not to HTTP/2, which the router could not look into, and
@@ -60,7 +63,7 @@ class Tunnel implements Exchange {
     const { host, port } = backend
     const { method, url: path, headers: asked } = this.req
     const headers = [...requestHead(this.req).headers, 'connection', 'upgrade', 'upgrade', asked.upgrade ?? '']
-    const outgoing = request({ host, port, method, path, headers, agent: false })
+    const outgoing = http.request({ host, port, method, path, headers, agent: false })
     this.outgoing = outgoing
     let isConnected = false
     outgoing.once('socket', (socket) => socket.once('connect', () => (isConnected = true)))
@@ -114,7 +117,7 @@ class Tunnel implements Exchange {
 
   /** An ordinary answer, and the end of the connection. */
   private passRefusal(response: IncomingMessage): void {
-    const res = new ServerResponse(this.req)
+    const res = new http.ServerResponse(this.req)
     res.shouldKeepAlive = false
     res.assignSocket(this.client)
     res.writeHead(response.statusCode ?? 502, response.statusMessage, responseHeaders(response.rawHeaders, false))

@@ -16,6 +16,7 @@ import { openTarget } from '../targets/index.ts'
 import { createVariableSource } from '../variables/index.ts'
 import { actorOf } from './actor.ts'
 import { lazyBuilder, lazyProbe, silentNotifier } from './lazy-ports.ts'
+import { selectionCache } from './selection-cache.ts'
 
 export type WorldOptions = {
   project: Project
@@ -57,6 +58,7 @@ export async function openWorld(options: WorldOptions): Promise<{ engine: Engine
       return known
     },
     environment,
+    selections: selectionCache(home.selections),
     actor,
     holder: thisHolder(actor.name),
     // Only a neighbour on the same host, in the same process namespace, can be seen to be dead.

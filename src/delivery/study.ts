@@ -1,31 +1,27 @@
 /** What a commit's tree says: the inputs of every service, the hashes over them, and why they differ from before. */
-import {
-  type Commit,
-  type CommitId,
-  type EnvironmentName,
-  type InputHash,
-  ListedTree,
-  type ObjectId,
-  type PathChange,
-  type Project,
-  type Reason,
-  type ServiceName,
-  type TreeEntry,
+import type {
+  Commit,
+  CommitId,
+  EnvironmentName,
+  InputHash,
+  ObjectId,
+  PathChange,
+  Project,
+  Reason,
+  ServiceName,
+  TreeEntry,
 } from '../model/index.ts'
-import type { FileContents, InputHashes, Selection } from '../planning/inputs/index.ts'
+import type { InputHashes, Selection } from '../planning/inputs/index.ts'
 import {
   carrySelection,
   createReuseExplanation,
   explainHash,
-  filesToRead,
-  hashInputs,
-  maximumReadRounds,
   projectFile,
-  selectInputs,
   selectOverlays,
 } from '../planning/inputs/index.ts'
 import type { PrepareRequest } from '../ports/index.ts'
 import type { Engine } from './engine.ts'
+import { type Beside, findLook, hashOf, type Look, lookAt, lookInto } from './look.ts'
 
 export type Study = {
   commit: Commit
@@ -58,7 +54,7 @@ export async function studyCommit(
   commit: Commit,
   options: StudyOptions,
 ): Promise<Study> {
-  const look = await lookAt(engine, project, commit.id)
+  const { look, beside } = await findLook(engine, project, commit)
   const { selection, hashes } = look
   const study: Study = {
     commit,
@@ -82,36 +78,11 @@ export async function studyCommit(
     changes: {},
     comparedWith: null,
   }
-  return options.explain ? await explained(engine, study, look, options.against) : study
+  return options.explain ? await explained(engine, study, look, beside, options.against) : study
 }
 
 const objectIds = (entries: readonly TreeEntry[]): Record<string, ObjectId> =>
   Object.fromEntries(entries.map((entry) => [entry.path, entry.oid]))
-
-/** One commit with all that its tree says. */
-type Look = {
-  project: Project
-  tree: ListedTree
-  contents: FileContents
-  selection: Selection
-  hashes: InputHashes
-}
-
-async function lookAt(engine: Engine, project: Project, commit: CommitId): Promise<Look> {
-  return await lookInto(engine, project, ListedTree.of(await engine.world.source.tree(commit)))
-}
-
-async function lookInto(engine: Engine, project: Project, tree: ListedTree): Promise<Look> {
-  const contents = await readContents(engine, project, tree)
-  const selection = selectInputs(project, tree, contents)
-  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection) }
-}
-
-function hashOf({ world }: Engine, project: Project, selection: Selection, like?: InputHashes): InputHashes {
-  const { builder, environment } = world
-  const request = { project, selection, platform: builder.platform, environmentValues: environment }
-  return hashInputs(like === undefined ? request : { ...request, like })
-}
 
 /**
  * The commit that `changes` lead back to. Mostly a few files have other contents: then what was found out about the
@@ -129,30 +100,21 @@ async function lookBack(engine: Engine, later: Look, before: CommitId, changes: 
   return { project, tree, contents, selection, hashes: hashOf(engine, project, selection, later.hashes) }
 }
 
-/** The few files whose content decides what is an input, batch by batch: what one names is read in the next. */
-async function readContents(engine: Engine, project: Project, tree: ListedTree): Promise<FileContents> {
-  const contents = new Map<ObjectId, Uint8Array>()
-  for (let round = 0; round < maximumReadRounds; round++) {
-    const wanted = filesToRead(project, tree, contents)
-    if (wanted.length === 0) break
-    const read = await engine.world.source.readBlobs(wanted.map((entry) => entry.oid))
-    for (const [oid, bytes] of read) contents.set(oid, bytes)
-    if (read.size === 0) break
-  }
-  return contents
-}
-
 /** Compares with an earlier commit where it is at hand; a missing or unreadable one only means fewer words. */
 async function explained(
   engine: Engine,
   study: Study,
   look: Look,
+  beside: Beside | null,
   against: CommitId | null | undefined,
 ): Promise<Study> {
   const before = against ?? study.commit.parents[0] ?? null
   if (before === null || before === study.commit.id || !(await engine.world.source.has(before))) return study
-  const changes: PathChange[] = await engine.world.source.changes(before, study.commit.id)
-  const earlier = await lookBack(engine, look, before, changes).catch(() => null)
+  const isBeside = beside?.commit === before
+  const changes = isBeside ? beside.changes : await engine.world.source.changes(before, study.commit.id)
+  const earlier = isBeside
+    ? { selection: beside.selection, hashes: hashOf(engine, study.project, beside.selection, look.hashes) }
+    : await lookBack(engine, look, before, changes).catch(() => null)
   const reuse = createReuseExplanation({ selection: study.selection, previous: earlier?.selection ?? null, changes })
   const told: Record<ServiceName, Reason[]> = {}
   for (const [name, hashed] of Object.entries(study.hashes.services)) {
@@ -173,6 +135,6 @@ function prepareRequest(project: Project, selection: Selection, hashes: InputHas
 export async function prepareOf(engine: Engine, commit: CommitId): Promise<PrepareRequest | null> {
   const project = await engine.world.projectAt(commit)
   if (project.prepare === null) return null
-  const { selection, hashes } = await lookAt(engine, project, commit)
+  const { selection, hashes } = (await findLook(engine, project, await engine.world.source.commit(commit))).look
   return prepareRequest(project, selection, hashes)
 }

@@ -11,6 +11,8 @@ export type Home = {
   sources: string
   /** Projects that were read before, by the digest of their text. */
   projects: string
+  /** What was found out about inputs, for the next command. */
+  selections: string
   /** Default OCI layout of one project. */
   artifacts(project: string): string
   /** Snapshots of `prepare`, by hash. */
@@ -28,6 +30,7 @@ export function homeAt(environment: NodeJS.ProcessEnv): Home {
     stateCache: (location) => join(root, 'state', `${sha256(location).slice(0, 16)}.git`),
     sources: join(root, 'sources'),
     projects: join(root, 'projects'),
+    selections: join(root, 'selections'),
     artifacts: (project) => join(root, 'artifacts', project),
     prepared: join(root, 'prepared'),
     work: join(root, 'work'),

@@ -12,6 +12,8 @@ const tab = 0x09
 const space = 0x20
 const slash = 0x2f
 
+export type ListedTreeParts = { lines: Buffer; starts: Uint32Array; paths: Uint32Array }
+
 export class ListedTree implements Tree {
   /** `<mode> <type> <id>\t<path>\0`, again and again, in the order of the paths' bytes. */
   readonly #lines: Buffer
@@ -158,17 +160,48 @@ export class ListedTree implements Tree {
       .map((change) => ({ change, path: encodePath(change.path) }))
       .sort((left, right) => Buffer.compare(left.path, right.path))
     const parts: Buffer[] = []
+    const starts = new Uint32Array(this.length + sorted.length + 1)
+    const paths = new Uint32Array(this.length + sorted.length)
+    let size = 0
+    let count = 0
+    const copy = (from: number, to: number) => {
+      const moved = size - (this.#starts[from] ?? 0)
+      for (let position = from; position < to; position += 1) {
+        starts[count] = (this.#starts[position] ?? 0) + moved
+        paths[count] = (this.#paths[position] ?? 0) + moved
+        count += 1
+      }
+      const lines = this.lines(from, to)
+      parts.push(lines)
+      size += lines.length
+    }
     let from = 0
     for (const { change, path } of sorted) {
       const position = this.lowerBound(change.path)
-      parts.push(this.lines(from, position))
+      copy(from, position)
       const isThere = position < this.length && this.#comparePath(position, path) === 0
       from = isThere ? position + 1 : position
-      if (change.to !== null) parts.push(headOf(change.to), path, endOfLine)
+      if (change.to === null) continue
+      const head = headOf(change.to)
+      starts[count] = size
+      paths[count] = size + head.length
+      count += 1
+      parts.push(head, path, endOfLine)
+      size += head.length + path.length + 1
     }
-    parts.push(this.lines(from, this.length))
-    const lines = Buffer.concat(parts)
-    return new ListedTree(lines, ...boundsOf(lines, this.length + sorted.length))
+    copy(from, this.length)
+    starts[count] = size
+    return new ListedTree(Buffer.concat(parts, size), starts.subarray(0, count + 1), paths.subarray(0, count))
+  }
+
+  /** Its bytes, for a cache: `fromParts` makes the same tree of them without looking at each line. */
+  parts(): ListedTreeParts {
+    return { lines: this.#lines, starts: this.#starts, paths: this.#paths }
+  }
+
+  /** From what `parts` gave, unchanged. */
+  static fromParts({ lines, starts, paths }: ListedTreeParts): ListedTree {
+    return new ListedTree(lines, starts, paths)
   }
 
   #endOfPath(position: number): number {
@@ -215,7 +248,8 @@ const modes: Record<EntryMode, string> = {
 const headOf = ({ mode, oid }: TreeEntry): Buffer => Buffer.from(`${modes[mode]} ${oid}\t`, 'latin1')
 
 /** Where lines and their paths begin. */
-function boundsOf(lines: Buffer, expected = Math.ceil(lines.length / 80)): [Uint32Array, Uint32Array] {
+function boundsOf(lines: Buffer): [Uint32Array, Uint32Array] {
+  const expected = Math.ceil(lines.length / 80)
   let starts = new Uint32Array(expected + 1)
   let paths = new Uint32Array(expected + 1)
   // Lines but those of submodules have heads of one length: it is tried before the tab is looked for.

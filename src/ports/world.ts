@@ -4,6 +4,7 @@ import type { Builder } from './builder.ts'
 import type { Clock, Random } from './clock.ts'
 import type { HttpProbe } from './http-probe.ts'
 import type { Notifier } from './notifier.ts'
+import type { SelectionCache } from './selection-cache.ts'
 import type { SourceRepository } from './source-repository.ts'
 import type { StateStore } from './state-store.ts'
 import type { Target } from './target.ts'
@@ -25,6 +26,8 @@ export type World = {
   target(environment: EnvironmentPolicy, name: TargetName): Promise<Target>
   /** Variables of this process: only for names that builds pass through. */
   environment: Readonly<Record<string, string | undefined>>
+  /** Absent where every command starts from nothing. */
+  selections?: SelectionCache
   /** Who acts here. */
   actor: Actor
   /** Identifies this process as a lease holder, well enough for a neighbour on the same host to tell that it is dead. */

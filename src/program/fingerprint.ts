@@ -4,8 +4,8 @@ import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programVersion } from './index.ts'
 
-/** Rooms of the sources whose change may change what a configuration means. */
-const rooms = ['config', 'model', 'signing']
+/** Rooms of the sources whose change may change what a configuration means, or what is an input. */
+const rooms = ['config', 'model', 'signing', 'planning', 'hashing']
 
 let known: string | null = null
 

@@ -1,8 +1,10 @@
 /** A commit beside one that was studied: where only contents of plain files differ, what is selected is the same. */
-import type { ListedTree, PathChange, TreeEntry } from '../../model/index.ts'
-import type { FileContents } from './commit-view.ts'
+import type { ListedTree, ObjectId, PathChange, TreeEntry } from '../../model/index.ts'
 import { projectFile } from './select-inputs.ts'
 import type { Selection } from './selected-input.ts'
+
+/** Whose content decided what is an input. */
+export type KnownContents = { has(oid: ObjectId): boolean }
 
 /**
  * The selection of `tree`, which is what `changes` made of the tree of `selection`, for the same project. null where
@@ -10,7 +12,7 @@ import type { Selection } from './selected-input.ts'
  */
 export function carrySelection(
   selection: Selection,
-  { tree, changes, contents }: { tree: ListedTree; changes: readonly PathChange[]; contents: FileContents },
+  { tree, changes, contents }: { tree: ListedTree; changes: readonly PathChange[]; contents: KnownContents },
 ): Selection | null {
   if (!changes.every((change) => isHarmless(change, contents))) return null
   const changed = changes.map((change) => tree.find(change.path))
@@ -36,7 +38,7 @@ export function carrySelection(
 }
 
 /** Paths and links decide what is an input, and so does the text of files that were read for that. */
-const isHarmless = ({ path, from, to }: PathChange, contents: FileContents): boolean =>
+const isHarmless = ({ path, from, to }: PathChange, contents: KnownContents): boolean =>
   path !== projectFile && isPlain(from) && isPlain(to) && !contents.has(from.oid) && !contents.has(to.oid)
 
 const isPlain = (entry: TreeEntry | null): entry is TreeEntry =>

@@ -61,14 +61,11 @@ function findUses(
 ): ReadonlyMap<string, Use[]> {
   const found = new Map<string, Use[]>()
   for (const one of previous === null ? [selection] : [selection, previous]) {
-    const marksOf = createMarks(changed)
+    const positionsIn = createPositions(changed)
     for (const [service, selected] of Object.entries(one)) {
       for (const as of uses) {
         const files = selected[as]
-        const { positions } = files
-        const marks = marksOf(files)
-        for (let index = 0; index < positions.length; index += 1) {
-          if (marks[positions[index] ?? 0] !== 1) continue
+        for (const index of indexesOf(files, positionsIn(files))) {
           const input = files.at(index)
           const { path } = input.entry
           const known = found.get(path) ?? []
@@ -81,19 +78,27 @@ function findUses(
   return found
 }
 
-/** Answers, for a list, which positions of its tree are those of changed paths; they are looked up once for each tree. */
-function createMarks(changed: ReadonlySet<string>): (files: SelectedFiles) => Uint8Array {
-  const known = new Map<SelectedFiles['tree'], Uint8Array>()
+/** Where a list has the positions, in its order. Few are looked up, many are met on a walk. */
+function indexesOf(files: SelectedFiles, wanted: ReadonlySet<number>): number[] {
+  if (wanted.size <= fewChanges) {
+    return [...wanted].map((position) => files.indexOf(position)).filter((index) => index >= 0)
+  }
+  const { positions } = files
+  return Array.from(positions.keys()).filter((index) => wanted.has(positions[index] ?? -1))
+}
+
+const fewChanges = 64
+
+/** Answers, for a list, the positions of changed paths in its tree, ascending; looked up once for each tree. */
+function createPositions(changed: ReadonlySet<string>): (files: SelectedFiles) => ReadonlySet<number> {
+  const known = new Map<SelectedFiles['tree'], ReadonlySet<number>>()
   return ({ tree }) => {
     const before = known.get(tree)
     if (before !== undefined) return before
-    const marks = new Uint8Array(tree.length)
-    for (const path of changed) {
-      const at = tree.find(path)
-      if (at >= 0) marks[at] = 1
-    }
-    known.set(tree, marks)
-    return marks
+    const positions = [...changed].map((path) => tree.find(path)).filter((position) => position >= 0)
+    const sorted = new Set(positions.sort((left, right) => left - right))
+    known.set(tree, sorted)
+    return sorted
   }
 }
 

@@ -74,7 +74,7 @@ export function createGathering(view: CommitView): Gathering {
       if (target !== null) chooseAll(target)
     }
     const positions = Int32Array.from(chosen).sort()
-    return new SelectedFiles({
+    return SelectedFiles.of({
       tree: view.tree,
       positions,
       owners: positions.map((position) => owners[position] ?? -1),

@@ -1,6 +1,7 @@
 /** A list of selected files as positions in a tree: hundreds of thousands are common, and few are ever looked at one by one. */
 import { createHash } from 'node:crypto'
 import { encodePath, type ListedTree, type TreeEntry } from '../../model/index.ts'
+import { FileRows } from './file-rows.ts'
 import type { SelectedInput } from './selected-input.ts'
 
 /** What a claim says of every file that it won. */
@@ -17,32 +18,57 @@ export type SelectedFilesParts = {
   keyed: ReadonlyMap<number, SelectedInput>
 }
 
+/** What lists of the same files over different trees have in common. */
+type Shared = {
+  rows: FileRows
+  /** Asked for when a file is looked at: of most lists nobody looks at any. */
+  claims: { at(index: number): Selecting | undefined }
+  keyed: ReadonlyMap<number, SelectedInput>
+}
+
 /** Sorted by path in the order of its bytes, each path once. Items are made when they are looked at. */
 export class SelectedFiles implements Iterable<SelectedInput> {
   readonly tree: ListedTree
-  readonly positions: Int32Array
-  readonly #parts: SelectedFilesParts
+  readonly #shared: Shared
   #digest: string | null = null
 
-  constructor(parts: SelectedFilesParts) {
-    this.tree = parts.tree
-    this.positions = parts.positions
-    this.#parts = parts
+  private constructor(tree: ListedTree, shared: Shared) {
+    this.tree = tree
+    this.#shared = shared
+  }
+
+  static of({ tree, positions, owners, claims, keyed }: SelectedFilesParts): SelectedFiles {
+    return new SelectedFiles(tree, { rows: FileRows.of(positions, owners), claims, keyed })
+  }
+
+  /** A list that was kept: what `parts` gave, and its digest. */
+  static restored(tree: ListedTree, shared: Shared, digest: string): SelectedFiles {
+    const files = new SelectedFiles(tree, shared)
+    files.#digest = digest
+    return files
   }
 
   static readonly none = (tree: ListedTree): SelectedFiles =>
-    new SelectedFiles({ tree, positions: new Int32Array(), owners: new Int32Array(), claims: [], keyed: new Map() })
+    SelectedFiles.of({ tree, positions: new Int32Array(), owners: new Int32Array(), claims: [], keyed: new Map() })
 
   get length(): number {
-    return this.positions.length
+    return this.#shared.rows.length
+  }
+
+  get positions(): Int32Array {
+    return this.#shared.rows.positions
+  }
+
+  parts(): Shared {
+    return this.#shared
   }
 
   at(index: number): SelectedInput {
     const position = this.positions[index] ?? -1
-    const keyed = this.#parts.keyed.get(position)
+    const keyed = this.#shared.keyed.get(position)
     if (keyed !== undefined) return keyed
     const entry = this.tree.at(position)
-    const claim = this.#parts.claims[this.#parts.owners[index] ?? -1]
+    const claim = this.#shared.claims.at(this.#shared.rows.owners[index] ?? Number.MAX_SAFE_INTEGER)
     if (entry === undefined || claim === undefined) throw new RangeError(`no selected file at ${index}`)
     return selectedBy(claim, entry)
   }
@@ -57,32 +83,22 @@ export class SelectedFiles implements Iterable<SelectedInput> {
 
   /** Whether only some keys of the file count. */
   isKeyed(position: number): boolean {
-    return this.#parts.keyed.has(position)
+    return this.#shared.keyed.has(position)
   }
 
   /** Where the position stands in the list; -1 where it is not in it. */
   indexOf(position: number): number {
-    let low = 0
-    let high = this.length - 1
-    while (low <= high) {
-      const middle = (low + high) >>> 1
-      const found = this.positions[middle] ?? -1
-      if (found === position) return middle
-      if (found < position) low = middle + 1
-      else high = middle - 1
-    }
-    return -1
+    return this.#shared.rows.indexOf(position)
   }
 
   /** Those that are not in the other list, which is of the same tree. */
   without(other: SelectedFiles): SelectedFiles {
     const kept = Array.from(this.positions.keys()).filter((index) => other.indexOf(this.positions[index] ?? -1) < 0)
     if (kept.length === this.length) return this
-    return new SelectedFiles({
-      ...this.#parts,
-      positions: this.positions.filter((_, index) => other.indexOf(this.positions[index] ?? -1) < 0),
-      owners: Int32Array.from(kept, (index) => this.#parts.owners[index] ?? -1),
-    })
+    const { rows } = this.#shared
+    const positions = Int32Array.from(kept, (index) => rows.positions[index] ?? -1)
+    const owners = Int32Array.from(kept, (index) => rows.owners[index] ?? -1)
+    return new SelectedFiles(this.tree, { ...this.#shared, rows: FileRows.of(positions, owners) })
   }
 
   /**
@@ -90,7 +106,7 @@ export class SelectedFiles implements Iterable<SelectedInput> {
    * whose lines differ: a list that has none of them keeps its digest.
    */
   over(tree: ListedTree, changed: readonly number[]): SelectedFiles {
-    const moved = new SelectedFiles({ ...this.#parts, tree })
+    const moved = new SelectedFiles(tree, this.#shared)
     if (changed.every((position) => this.indexOf(position) < 0)) moved.#digest = this.digest()
     return moved
   }
@@ -107,7 +123,7 @@ export class SelectedFiles implements Iterable<SelectedInput> {
 
   #computeDigest(): string {
     const { tree, positions } = this
-    const { keyed } = this.#parts
+    const { keyed } = this.#shared
     const hash = createHash('sha256')
     for (let index = 0; index < positions.length; ) {
       const first = positions[index] ?? 0

@@ -2,6 +2,7 @@
 import type { OpenedSourceRepository, WorkingCopy } from '../git/index.ts'
 import type { CommitId, RefName } from '../model/index.ts'
 import { isObjectId, TrunklineError } from '../model/index.ts'
+import { noCommits } from './project-file.ts'
 
 /** A commit, and the ref at the remote that stands for it where the words named one. */
 export type Revision = { commit: CommitId; ref: RefName | null }
@@ -58,7 +59,10 @@ export async function placeToPlan(
         : (await resolveRevision(source, revision, signal)).commit
     return { commit, ref: full }
   }
-  if (revision === null) return { commit: workingCopy.head ?? (await source.resolve('HEAD')), ref: workingCopy.branch }
+  if (revision === null) {
+    if (workingCopy.head === null) throw noCommits()
+    return { commit: workingCopy.head, ref: workingCopy.branch }
+  }
   const found = await resolveRevision(source, revision, signal)
   return { ...found, ref: found.ref ?? (found.commit === workingCopy.head ? workingCopy.branch : null) }
 }

@@ -57,10 +57,12 @@ export async function lookAt(engine: Looking, project: Project, commit: CommitId
   return await lookInto(engine, project, ListedTree.of(await engine.world.source.tree(commit)))
 }
 
-export async function lookInto(engine: Looking, project: Project, tree: ListedTree): Promise<Look> {
-  const contents = await readContents(engine, project, tree)
+/** Selects anew. Contents that `near` read are not read again, and with its project what has the same files has its hash. */
+export async function lookInto(engine: Looking, project: Project, tree: ListedTree, near?: Look): Promise<Look> {
+  const contents = await readContents(engine, project, tree, near?.contents)
   const selection = selectInputs(project, tree, contents)
-  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection) }
+  const like = near?.project === project ? near.hashes : undefined
+  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection, like) }
 }
 
 export function hashOf({ world }: Looking, project: Project, selection: Selection, like?: InputHashes): InputHashes {
@@ -94,14 +96,24 @@ async function readContents(
   engine: Looking,
   project: Project,
   tree: ListedTree,
+  near?: Look['contents'],
 ): Promise<ReadonlyMap<ObjectId, Uint8Array>> {
   const contents = new Map<ObjectId, Uint8Array>()
+  const known = near instanceof Map ? (near as ReadonlyMap<ObjectId, Uint8Array>) : contents // as this function made it
   for (let round = 0; round < maximumReadRounds; round++) {
     const wanted = filesToRead(project, tree, contents)
     if (wanted.length === 0) break
-    const read = await engine.world.source.readBlobs(wanted.map((entry) => entry.oid))
-    for (const [oid, bytes] of read) contents.set(oid, bytes)
-    if (read.size === 0) break
+    const sizeBefore = contents.size
+    const missing: ObjectId[] = []
+    for (const { oid } of wanted) {
+      const bytes = known.get(oid)
+      if (bytes === undefined) missing.push(oid)
+      else contents.set(oid, bytes)
+    }
+    if (missing.length > 0) {
+      for (const [oid, bytes] of await engine.world.source.readBlobs(missing)) contents.set(oid, bytes)
+    }
+    if (contents.size === sizeBefore) break
   }
   return contents
 }

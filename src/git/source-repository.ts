@@ -12,8 +12,9 @@ import {
   usageError,
 } from '../model/index.ts'
 import { encodePath } from '../model/path-bytes.ts'
-import type { SourceRepository } from '../ports/index.ts'
+import type { SourceHistory, SourceRepository } from '../ports/index.ts'
 import { parseCommit } from './commit-object.ts'
+import { firstParents } from './first-parents.ts'
 import { type GitEnd, isMissingObject, localFailure } from './git-failure.ts'
 import { findRepository, isShallow, type LocalRepository } from './local-repository.ts'
 import { newestCommits } from './newest-commits.ts'
@@ -26,6 +27,7 @@ import {
   remoteSettings,
   resolveFetchLocation,
 } from './remote-location.ts'
+import type { GitRunOptions } from './run-git.ts'
 import { openSourceCache, type SourceCache } from './source-cache.ts'
 import { parseChanges } from './tree-changes.ts'
 
@@ -39,12 +41,13 @@ export type SourceRepositoryOptions = {
   environment: NodeJS.ProcessEnv
 }
 
-export type OpenedSourceRepository = SourceRepository & {
-  /** What was found at `directory`: root, configuration, remotes. */
-  readonly local: LocalRepository
-  /** Ends the reading processes. They keep nothing alive: leaving it out is no leak of a short-lived command. */
-  close(): Promise<void>
-}
+export type OpenedSourceRepository = SourceRepository &
+  SourceHistory & {
+    /** What was found at `directory`: root, configuration, remotes. */
+    readonly local: LocalRepository
+    /** Ends the reading processes. They keep nothing alive: leaving it out is no leak of a short-lived command. */
+    close(): Promise<void>
+  }
 
 const maxTreeBytes = 512 * 1024 * 1024
 /** Contents of one batch, together. */
@@ -87,9 +90,13 @@ function sourceRepository(
   }
 
   /** Output of a git command over commits; what lies beyond the shallow boundary is a usage error with the fix. */
-  const readOutput = async (args: readonly string[], what: string): Promise<Buffer> => {
+  const readOutput = async (
+    args: readonly string[],
+    what: string,
+    options: Pick<GitRunOptions, 'input' | 'signal'> = {},
+  ): Promise<Buffer> => {
     await cache.prepare()
-    const end = await reading.run(args, { maxOutputBytes: maxTreeBytes })
+    const end = await reading.run(args, { ...options, maxOutputBytes: maxTreeBytes })
     if (isMissingObject(end)) throw await explainMissing(what)
     if (end.kind !== 'exited' || end.exitCode !== 0) throw localFailure(args[0] ?? '', end)
     return end.stdout
@@ -265,6 +272,12 @@ function sourceRepository(
         const what = `the difference between ${short(from)} and ${short(to)}`
         return parseChanges(await readOutput(['diff-tree', ...options, from, to, '--'], what))
       }),
+
+    firstParents: (range) =>
+      firstParents(
+        { run: (args, options) => readOutput(args, `the history of ${short(range.to)}`, options), reader },
+        range,
+      ),
 
     remoteRefs,
     remoteTip: async (ref, signal) => (await remoteRefs([ref], signal)).tips.get(ref) ?? null,

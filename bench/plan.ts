@@ -27,6 +27,12 @@ try {
     firstEver.push(`${name}: ${Math.round(performance.now() - startedAt)} ms the first time ever, without any cache`)
   }
 
+  // Every measured plan is of a commit that no plan has looked at before: what is kept is of its parent.
+  rmSync(join(environment['TRUNKLINE_HOME'] ?? '', 'selections'), { recursive: true, force: true })
+  for (const { argv } of programs) {
+    for (const cwd of [clone, aged.clone]) await runCommand([...argv, 'plan', '--json', 'HEAD~1'], { cwd, environment })
+  }
+
   const turboEnvironment = {
     ...environment,
     TURBO_SCM_BASE: 'HEAD~1',

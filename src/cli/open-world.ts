@@ -12,6 +12,7 @@ import type { CommitId, EnvironmentPolicy, Progress, Project } from '../model/in
 import { usageError } from '../model/index.ts'
 import type { ArtifactStore, FindSigner, LeaseHolder, Notifier, Signer, Target, World } from '../ports/index.ts'
 import { currentProcess, livenessOf } from '../process/index.ts'
+import { programFingerprint } from '../program/fingerprint.ts'
 import { openTarget } from '../targets/index.ts'
 import { createVariableSource } from '../variables/index.ts'
 import { actorOf } from './actor.ts'
@@ -58,7 +59,8 @@ export async function openWorld(options: WorldOptions): Promise<{ engine: Engine
       return known
     },
     environment,
-    selections: selectionCache(home.selections),
+    // By clone as well: what is kept names a commit that another one may lack.
+    selections: selectionCache(home.selections, `${programFingerprint()}\0${source.local.commonDirectory}`),
     actor,
     holder: thisHolder(actor.name),
     // Only a neighbour on the same host, in the same process namespace, can be seen to be dead.

@@ -111,6 +111,7 @@ export function createPreparedSnapshots({ directory, workDirectory, now }: Optio
     },
 
     async prune({ maxSnapshots, maxBytes }) {
+      await sweepTickets(directory, now())
       const snapshots = await listSnapshots(directory)
       let kept = 0
       let keptBytes = 0
@@ -124,6 +125,18 @@ export function createPreparedSnapshots({ directory, workDirectory, now }: Optio
       }
       return pruned
     },
+  }
+}
+
+const ticketKeptMs = 60 * 60 * 1000
+
+/** What somebody who was killed while taking a lock has left beside it. */
+async function sweepTickets(directory: string, nowMs: number): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  for (const name of names.filter((each) => each.includes('.lock.'))) {
+    const path = join(directory, name)
+    const status = await stat(path).catch(() => null)
+    if (status !== null && nowMs - status.mtimeMs > ticketKeptMs) await rm(path, { force: true }).catch(() => {})
   }
 }
 

@@ -18,7 +18,7 @@ export type AgentLink = {
 }
 
 /** An agent that is lost this often in one piece of work is not coming back. */
-const maxLosses = 5
+const maxLosses = 15
 
 /** Agents that this process is just starting, or asking whether they run, by their folder. */
 const connecting = new Map<string, Promise<AgentClient>>()

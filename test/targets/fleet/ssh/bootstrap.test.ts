@@ -138,7 +138,7 @@ describe('the bootstrap of a host with an empty home', { skip: sshdMissing() }, 
     const before = await describeAgent()
     await agentThere().call('shutdown', { services: 'keep' }, soon())
     const other = await startAgentFrom(there('agent', 'programs', 'another'), programVersion)
-    assert.equal((await observed(target())).instances.ready, 2)
+    await eventually('it looks after both', async () => (await observed(target())).instances.ready === 2)
     assert.equal((await describeAgent()).pid, other, 'a deployment leaves it')
     await bootstrap()
     const after = await describeAgent()

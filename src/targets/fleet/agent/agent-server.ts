@@ -3,6 +3,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { TrunklineError, usageError } from '../../../model/index.ts'
 import type { ArtifactCache } from './artifact-cache.ts'
+import { describeError } from './error-message.ts'
 import type { OperationHandlers } from './operations.ts'
 import { digestSchema, type OperationName, operations } from './protocol.ts'
 
@@ -30,7 +31,7 @@ export function createAgentServer(
       (error: unknown) => {
         if (ended.signal.aborted) return
         if (!(error instanceof TrunklineError)) log(`${request.url}: ${error instanceof Error ? error.stack : error}`)
-        send(response, error instanceof TrunklineError ? 409 : 500, { error: describeError(error) })
+        send(response, error instanceof TrunklineError ? 409 : 500, { error: describeError(error, 'AGENT_FAULT') })
       },
     )
   })
@@ -92,14 +93,6 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   } catch {
     throw usageError('BAD_REQUEST', 'the request is not JSON')
   }
-}
-
-function describeError(error: unknown): object {
-  if (error instanceof TrunklineError) {
-    const { kind, code, message, hint } = error
-    return { kind, code, message, ...(hint === undefined ? {} : { hint }) }
-  }
-  return { kind: 'errored', code: 'AGENT_FAULT', message: error instanceof Error ? error.message : String(error) }
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

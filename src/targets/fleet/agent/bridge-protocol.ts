@@ -1,5 +1,6 @@
 /** What the two ends of a channel over SSH say before and beside the agent's own protocol. */
 import { z } from 'zod'
+import { errorMessageSchema } from './error-message.ts'
 import type { AgentDescription } from './protocol.ts'
 
 /** Begins the one line before the channel itself: what a login shell prints on its own stands in front of it. */
@@ -30,13 +31,6 @@ const descriptionSchema = z.looseObject({ pid: z.number() }) as unknown as z.Zod
 /** null: no agent ever ran there, and none was to be started. */
 export const bridgeAnswerSchema = z.union([
   z.object({ ok: descriptionSchema.nullable() }),
-  z.object({
-    error: z.object({
-      kind: z.enum(['usage', 'failed', 'refused', 'errored', 'cancelled']),
-      code: z.string(),
-      message: z.string(),
-      hint: z.string().optional(),
-    }),
-  }),
+  z.object({ error: errorMessageSchema }),
 ])
 export type BridgeAnswer = z.infer<typeof bridgeAnswerSchema>

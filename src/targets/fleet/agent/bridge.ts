@@ -13,7 +13,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../clock/index.ts'
 import { homeAt } from '../../../home/index.ts'
-import { TrunklineError } from '../../../model/index.ts'
 import { programFolder, programVersion } from '../../../program/index.ts'
 import { ensureLocalAgent } from '../local-agent.ts'
 import {
@@ -23,6 +22,7 @@ import {
   bridgeProtocol,
   channelSettings,
 } from './bridge-protocol.ts'
+import { describeError } from './error-message.ts'
 import { type FleetPaths, fleetPathsAt } from './fleet-paths.ts'
 import type { AgentDescription } from './protocol.ts'
 
@@ -56,7 +56,7 @@ async function answerWish(stream: ServerHttp2Stream, wish: Wish): Promise<void> 
   try {
     answer = { ok: wish === 'ask' && !existsSync(paths.services) ? null : await ensureAgent(wish === 'replace') }
   } catch (error) {
-    answer = { error: describeFault(error) }
+    answer = { error: describeError(error, 'BRIDGE_FAULT') }
   }
   stream.respond({ ':status': 200 })
   stream.end(JSON.stringify(answer))
@@ -68,14 +68,6 @@ async function ensureAgent(replaceSameVersion: boolean): Promise<AgentDescriptio
     AbortSignal.timeout(ensureTimeoutMs),
   )
   return client.call('describe', {}, AbortSignal.timeout(ensureTimeoutMs))
-}
-
-function describeFault(error: unknown): Extract<BridgeAnswer, { error: object }>['error'] {
-  if (!(error instanceof TrunklineError)) {
-    return { kind: 'errored', code: 'BRIDGE_FAULT', message: error instanceof Error ? error.message : String(error) }
-  }
-  const { kind, code, message, hint } = error
-  return { kind, code, message, ...(hint === undefined ? {} : { hint }) }
 }
 
 /** A stream that is cut is how the controller learns of an agent that is not there, or is lost. */

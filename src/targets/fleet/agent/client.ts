@@ -4,6 +4,7 @@ import type { Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { cancelledError, type Digest, erroredError, TrunklineError } from '../../../model/index.ts'
+import { errorFrom, errorMessageSchema } from './error-message.ts'
 import type { OperationInput, OperationName, OperationOutput } from './protocol.ts'
 
 export type AgentConnection = {
@@ -33,17 +34,7 @@ const slowCallTimeoutMs = 10 * 60_000
 const slowCalls: ReadonlySet<OperationName> = new Set(['installArtifact', 'removeProject', 'shutdown'])
 const maxAnswerBytes = 256 * 1024 * 1024
 
-const answerSchema = z.union([
-  z.object({ ok: z.unknown() }),
-  z.object({
-    error: z.object({
-      kind: z.enum(['usage', 'failed', 'refused', 'errored', 'cancelled']),
-      code: z.string(),
-      message: z.string(),
-      hint: z.string().optional(),
-    }),
-  }),
-])
+const answerSchema = z.union([z.object({ ok: z.unknown() }), z.object({ error: errorMessageSchema })])
 
 export const localConnection = (socketPath: string): AgentConnection => ({
   label: 'the agent on this host',
@@ -129,8 +120,7 @@ function readAnswer(text: string): unknown {
   const parsed = answerSchema.safeParse(parseJson(text))
   if (!parsed.success) throw erroredError('AGENT_ANSWER', 'the agent answers in a way this version does not understand')
   if ('ok' in parsed.data) return parsed.data.ok
-  const { kind, code, message, hint } = parsed.data.error
-  throw new TrunklineError(kind, code, message, hint === undefined ? {} : { hint })
+  throw errorFrom(parsed.data.error)
 }
 
 function parseJson(text: string): unknown {

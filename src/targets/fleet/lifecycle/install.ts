@@ -13,11 +13,12 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs'
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { failedError } from '../../../model/index.ts'
 import { readJson, writeJsonDurably } from '../agent/durable-file.ts'
 import type { Appspec, FileEntry } from './appspec.ts'
+import { bundlePath } from './bundle-path.ts'
 
 /** Absolute paths, folders before what is in them. */
 const installedSchema = z.object({ version: z.literal(1), files: z.array(z.string()), folders: z.array(z.string()) })
@@ -65,8 +66,8 @@ export const readInstalled = (record: string): Installed | null => readJson(reco
 
 /** A folder's content goes into the destination; a file goes into it under its own name. */
 function copiesOf(bundle: string, { source, destination }: FileEntry): Copy[] {
-  const from = join(bundle, source)
-  if (relative(bundle, from).startsWith('..')) throw unfit(`files: ${source} leads out of the bundle`)
+  const from = bundlePath(bundle, source)
+  if (from === null) throw unfit(`files: ${source} leads out of the bundle`)
   if (!isAbsolute(destination)) throw unfit(`files: the destination ${destination} is not an absolute path`)
   const status = lstatSync(from, { throwIfNoEntry: false })
   if (status === undefined) throw unfit(`files: the bundle has no ${source}`)

@@ -1,9 +1,9 @@
 /** One script of a lifecycle event: in a session of its own, so that what it starts in the background goes on. */
 import { spawn } from 'node:child_process'
 import { chmodSync, lstatSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
 import { failedError } from '../../../model/index.ts'
 import type { Script } from './appspec.ts'
+import { bundlePath } from './bundle-path.ts'
 import { userOf } from './users.ts'
 
 const killAfterMs = 5000
@@ -19,9 +19,9 @@ export type ScriptRequest = {
 
 /** Runs it to its end; its output is this process's. Fails with `SCRIPT_FAILED`, `SCRIPT_TIMED_OUT` or `APPSPEC_SCRIPT`. */
 export async function runScript({ script, event, bundle, env, timeoutMs }: ScriptRequest): Promise<void> {
-  const path = join(bundle, script.location)
+  const path = bundlePath(bundle, script.location)
   const name = `${event} ${script.location}`
-  if (relative(bundle, path).startsWith('..')) throw unfit(`${name} leads out of the bundle`)
+  if (path === null) throw unfit(`${name} leads out of the bundle`)
   const status = lstatSync(path, { throwIfNoEntry: false })
   if (status === undefined || !statSync(path).isFile()) throw unfit(`${name}: the bundle has no such file`)
   // As CodeDeploy does for scripts that came without the bit.

@@ -16,6 +16,7 @@ import {
   greetingSchema,
   missingMark,
 } from '../agent/bridge-protocol.ts'
+import { errorFrom } from '../agent/error-message.ts'
 import type { AgentDescription } from '../agent/protocol.ts'
 import { agentProgram } from './agent-program.ts'
 import { byteStreamOver } from './channel-stream.ts'
@@ -175,10 +176,9 @@ function overSocket(
         const answer = bridgeAnswerSchema.safeParse(parseJson(await text(stream)))
         if (!answer.success) throw lost()
         if ('ok' in answer.data) return answer.data.ok
-        const { kind, code, message, hint } = answer.data.error
+        const { error } = answer.data
         // `this host`, it says there.
-        const sentence = message.replaceAll('this host', host.name)
-        throw new TrunklineError(kind, code, sentence, hint === undefined ? {} : { hint })
+        throw errorFrom({ ...error, message: error.message.replaceAll('this host', host.name) })
       } catch (error) {
         if (signal.aborted) throw cancelledError()
         throw error instanceof TrunklineError ? error : lost()

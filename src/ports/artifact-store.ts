@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Digest } from '../model/index.ts'
+import type { Digest, ServiceName } from '../model/index.ts'
 
 export type Descriptor = {
   mediaType: string
@@ -48,6 +48,11 @@ export type Referrer = {
 export type ArtifactStore = {
   /** For people: `oci-layout at ~/.trunkline/artifacts/shop`. */
   readonly location: string
+  /**
+   * What a container platform pulls: `registry.example/shop@sha256:…`; null where nothing can be pulled from here (a
+   * layout on disk). `service` is who runs it: in some stores each service has a repository of its own. Asks nobody.
+   */
+  imageReference(digest: Digest, service: ServiceName): string | null
   has(digest: Digest, signal: AbortSignal): Promise<boolean>
   /** Idempotent; uploads only what is missing. */
   put(artifact: PackedArtifact, signal: AbortSignal): Promise<void>

@@ -46,6 +46,7 @@ test('the directory is an image layout as the specification describes it', async
       annotations: { 'org.opencontainers.image.ref.name': 'v1' },
     },
   ])
+  assert.equal(store.imageReference(artifact.digest, 'carts'), null, 'nothing can be pulled from a folder')
   const blobs = await readdir(join(directory, 'blobs', 'sha256'))
   const expected = [artifact.digest, ...artifact.blobs.map(({ digest }) => digest)]
   assert.deepEqual(blobs.sort(), expected.map((digest) => digest.slice('sha256:'.length)).sort())

@@ -62,6 +62,13 @@ artifactStoreContract('a registry with token login and storage at another host',
   },
 })
 
+test('an artifact is pulled from its repository, by digest', async (t) => {
+  const { digest } = await bundleOf(t, 'an image')
+  const store = (repository: string) => createRegistryStore({ repository, insecure: false, environment })
+  assert.equal(store('registry.example/shop').imageReference(digest, 'carts'), `registry.example/shop@${digest}`)
+  assert.equal(store('docker.io/shop').imageReference(digest, 'carts'), `docker.io/library/shop@${digest}`)
+})
+
 describe('the real registry', { skip }, () => {
   test('a blob that another repository holds is mounted, not sent again', async (t) => {
     const artifact = await bundleOf(t, randomBytes(200_000))

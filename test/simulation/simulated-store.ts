@@ -37,6 +37,7 @@ export function createStore(): SimulatedStore {
         })
       return {
         location: 'oci://registry.example/shop',
+        imageReference: (digest) => `registry.example/shop@${digest}`,
         has: (digest, signal) => ask(signal, () => artifacts.has(digest)),
         put: (artifact, signal) => ask(signal, () => void artifacts.add(artifact.digest)),
         manifest: (digest, signal) =>

@@ -31,6 +31,10 @@ export class MemoryStore implements ArtifactStore {
     return digest
   }
 
+  imageReference(): null {
+    return null
+  }
+
   async has(digest: Digest): Promise<boolean> {
     return this.manifests.has(digest)
   }

@@ -120,6 +120,8 @@ export function createLayoutStore(directory: string): ArtifactStore {
   return {
     location,
 
+    imageReference: () => null,
+
     has: guarded(async (digest: Digest, signal: AbortSignal) => {
       throwIfAborted(signal)
       return isComplete(digest)

@@ -47,6 +47,8 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
   return {
     location: `oci-registry at ${client.label}`,
 
+    imageReference: (digest) => `${client.label}@${digest}`,
+
     async has(digest, signal) {
       return (await resolveManifest(client, digest, signal)) !== null
     },

@@ -17,8 +17,9 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { ArtifactSource } from '../../../artifacts/unpack.ts'
 import { type Digest, erroredError } from '../../../model/index.ts'
-import type { ArtifactStore, Descriptor, Manifest } from '../../../ports/index.ts'
+import type { Descriptor, Manifest } from '../../../ports/index.ts'
 import type { Host } from './host.ts'
 
 /** Unpacked artifacts that nothing refers to are kept for quick ways back, up to this many. */
@@ -126,19 +127,12 @@ export class ArtifactCache {
     }
   }
 
-  /** The received blobs of one artifact, as the store that unpacking reads from. It is for reading, and for this alone. */
-  private storeOf(manifest: Manifest): ArtifactStore {
-    const readOnly = () => Promise.reject(erroredError('READ_ONLY_STORE', 'received artifacts are only read'))
+  /** The received blobs of one artifact, as the store that unpacking reads from. */
+  private storeOf(manifest: Manifest): ArtifactSource {
     return {
       location: this.host.paths.blobs,
-      has: async () => true,
       manifest: async () => manifest,
       blob: async (descriptor: Descriptor) => createReadStream(this.blobPath(descriptor.digest)),
-      put: readOnly,
-      tag: readOnly,
-      resolveTag: readOnly,
-      attach: readOnly,
-      referrers: readOnly,
     }
   }
 }

@@ -82,6 +82,7 @@ const report = () => {}
 function counting(store: MemoryStore, sent: { blobBytes: number }): ArtifactStore {
   return {
     location: store.location,
+    imageReference: () => store.imageReference(),
     has: (digest) => store.has(digest),
     manifest: (digest) => store.manifest(digest),
     async blob(descriptor) {

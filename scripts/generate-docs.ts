@@ -69,7 +69,11 @@ Policy is read from the remote's trunk, recipe from the commit that is delivered
 |---|---|
 | \`project\`, \`trunk\`, \`artifacts\`, \`people\`, \`notify\`, \`state\`, and of each environment \`on\`, \`after\`, \`approval\`, \`windows\`, \`target\`, \`targets\`, \`variables\`, \`onFailure\` | \`services\`, \`shared\`, \`prepare\`, \`tools\`, \`platform\`, \`tasks\`, and of each environment \`rollout\`, \`rollouts\`, \`hooks\`, \`verify\`, \`deployInputs\` |
 
-An environment that only the commit has is ignored, and Trunkline says so.
+An environment that only the commit has is ignored, and so is another \`state\` or \`artifacts\`: Trunkline says so.
+
+Trunk is read from the remote that refs are pushed to: \`origin\`, or what \`TRUNKLINE_REMOTE\` names; without such a remote
+from the local repository. Only then is \`state.remote\` known, for it is policy, too. Where trunk is not there yet, the
+commit's own word counts. \`TRUNKLINE_REMOTE\` stands above \`state.remote\`: it is the machine's word, not a commit's.
 `
 
 function configurationReference(schema: Schema, example: string): string {

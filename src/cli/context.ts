@@ -12,7 +12,7 @@ export type Context = {
   readonly source: OpenedSourceRepository
   readonly workingCopy: WorkingCopy
   readonly home: Home
-  /** The engine, opened by the project of the first commit that is asked for: a command has one. */
+  /** The engine, opened by trunk's policy as the first commit that is asked for finds it: a command has one. */
   engine(commit: CommitId): Promise<Engine>
   /** The engine and policy for commands that concern environments, not a commit of one's own. */
   onTrunk(): Promise<{ engine: Engine; scene: Scene }>
@@ -66,10 +66,21 @@ async function openContext(
     return known
   }
 
+  /** Where state, artifacts and people are is trunk's word, as all policy is: no commit can lead its delivery elsewhere. */
+  async function policyFor(commit: CommitId): Promise<Project> {
+    const [recipe, { readTrunkPolicy }, { branchRef }] = await Promise.all([
+      projectAt(commit),
+      import('../delivery/trunk-policy.ts'),
+      import('../planning/index.ts'),
+    ])
+    const refs = await source.recentRefs([branchRef(recipe.trunk)], signal)
+    return (await readTrunkPolicy({ source, projectAt }, { recipe, recipeCommit: commit, refs, signal })).project
+  }
+
   async function engine(commit: CommitId): Promise<Engine> {
     const [before] = opened.worlds
     if (before !== undefined) return before.engine
-    const project = await projectAt(commit)
+    const project = await policyFor(commit)
     const { openWorld } = await import('./open-world.ts')
     const world = await openWorld({ project, source, workingCopy, home, environment, projectAt, progress, signal })
     opened.worlds.push(world)
@@ -85,7 +96,7 @@ async function openContext(
       const commit = await anyProjectCommit(source, workingCopy, signal)
       const made = await engine(commit)
       const { openScene } = await import('../delivery/scene.ts')
-      return { engine: made, scene: await openScene(made, commit, null, signal) }
+      return { engine: made, scene: await openScene(made, commit, null, signal, source.recentRefs) }
     },
     revision: (text) => resolveRevision(source, text, signal),
     refEvent: (ref, commit) => findRefEvent({ source, workingCopy, environment, signal }, ref, commit),

@@ -1,5 +1,6 @@
 /** Invariant 12: policy comes from the remote's trunk, recipe from the commit. */
 import {
+  type ArtifactStoreLocation,
   type Environment,
   type EnvironmentName,
   type EnvironmentRecipe,
@@ -36,9 +37,12 @@ export function combinePolicyAndRecipe(trunk: Project, commit: Project): Combine
       tasks: commit.tasks,
       environments: Object.fromEntries(environments),
     },
-    ignored: Object.keys(commit.environments)
-      .filter((name) => !Object.hasOwn(trunk.environments, name))
-      .map((name) => notOnTrunk(name, trunk.trunk)),
+    ignored: [
+      ...Object.keys(commit.environments)
+        .filter((name) => !Object.hasOwn(trunk.environments, name))
+        .map((name) => notOnTrunk(name, trunk.trunk)),
+      ...ignoredPlaces(trunk, commit),
+    ],
   }
 }
 
@@ -49,3 +53,25 @@ const notOnTrunk = (name: EnvironmentName, trunk: string): Reason =>
   reason('environment-not-on-trunk', `environment ${name} is ignored: trunkline.yaml on ${trunk} does not have it`, {
     hint: `environments come into being on ${trunk}: merge it there first`,
   })
+
+/** Where state and artifacts are: what a commit says of it that trunk does not say. */
+function ignoredPlaces(trunk: Project, commit: Project): Reason[] {
+  const places = (project: Project): Array<[key: string, said: string]> => [
+    ['state.remote', project.state.remote],
+    ['state.prefix', project.state.prefix],
+    ['artifacts', artifactsText(project.artifacts)],
+  ]
+  const inCommit = new Map(places(commit))
+  return places(trunk).flatMap(([key, said]) => {
+    const own = inCommit.get(key)
+    if (own === undefined || own === said) return []
+    const message = `${key} ${own} of this commit is ignored: trunkline.yaml on ${trunk.trunk} says ${said}`
+    return reason('place-not-on-trunk', message, { hint: `${key} is policy: it changes on ${trunk.trunk}` })
+  })
+}
+
+/** As `trunkline.yaml` says it. */
+function artifactsText(location: ArtifactStoreLocation): string {
+  if (location.kind === 'oci-registry') return `oci${location.insecure ? '+http' : ''}://${location.repository}`
+  return location.path === null ? 'oci-layout' : `oci-layout:${location.path}`
+}

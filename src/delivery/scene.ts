@@ -7,7 +7,9 @@ import { signersOf } from '../ledger/index.ts'
 import type { Commit, CommitId, EnvironmentPolicy, Project, Reason, RefName } from '../model/index.ts'
 import { usageError } from '../model/index.ts'
 import { branchRef } from '../planning/index.ts'
+import type { SourceRepository } from '../ports/index.ts'
 import type { Engine } from './engine.ts'
+import { readTrunkPolicy } from './trunk-policy.ts'
 
 export type Scene = {
   commit: Commit
@@ -21,70 +23,23 @@ export type Scene = {
   trunk: CommitId | null
 }
 
+/** `askRefs`: where what the remote said before in this process is new enough. */
 export async function openScene(
   engine: Engine,
   id: CommitId,
   ref: RefName | null,
   signal: AbortSignal,
+  askRefs: SourceRepository['remoteRefs'] = engine.world.source.remoteRefs,
 ): Promise<Scene> {
   const { source } = engine.world
   const [commit, recipe] = await Promise.all([source.commit(id), engine.world.projectAt(id)])
-  const guessedTrunk = branchRef(recipe.trunk)
-  const asked = [...(ref === null ? [] : [ref]), guessedTrunk]
-  const { head, tips } = await source.remoteRefs(asked, signal)
-  const tip = ref === null ? null : (tips.get(ref) ?? null)
-  const policy = await readPolicy(engine, { recipe, recipeCommit: id, head, tips, guessedTrunk, signal })
+  const refs = await askRefs([...(ref === null ? [] : [ref]), branchRef(recipe.trunk)], signal)
+  const tip = ref === null ? null : (refs.tips.get(ref) ?? null)
+  const policy = await readTrunkPolicy(engine.world, { recipe, recipeCommit: id, refs, signal })
   const { project, ignored } = combinePolicyAndRecipe(policy.project, recipe)
   // Whose signatures count is policy too.
   engine.ledger.trust.under(signersOf(project))
   return { commit, project, ignored, tip, trunk: policy.trunk }
-}
-
-type PolicySource = {
-  recipe: Project
-  recipeCommit: CommitId
-  head: RefName | null
-  tips: ReadonlyMap<RefName, CommitId>
-  guessedTrunk: RefName
-  signal: AbortSignal
-}
-
-/** The remote's HEAD branch says which branch is trunk; only where it says nothing does the commit's own word count. */
-async function readPolicy(
-  engine: Engine,
-  { recipe, recipeCommit, head, tips, guessedTrunk, signal }: PolicySource,
-): Promise<{ project: Project; trunk: CommitId | null }> {
-  const projectOf = async (branch: RefName, commit: CommitId) => {
-    if (commit === recipeCommit) return recipe
-    await engine.world.source.ensureCommit(commit, branch, signal)
-    return await engine.world.projectAt(commit)
-  }
-  const headTip = head === null ? undefined : tips.get(head)
-  if (head !== null && headTip !== undefined && (await hasConfig(engine, headTip, head, signal))) {
-    const project = await projectOf(head, headTip)
-    const named = branchRef(project.trunk)
-    if (named === head) return { project, trunk: headTip }
-    const trunkTip = tips.get(named) ?? (await engine.world.source.remoteTip(named, signal))
-    if (trunkTip !== null) return { project: await projectOf(named, trunkTip), trunk: trunkTip }
-    return { project, trunk: headTip }
-  }
-  const trunkTip = tips.get(guessedTrunk)
-  if (trunkTip === undefined) return { project: recipe, trunk: null }
-  if (!(await hasConfig(engine, trunkTip, guessedTrunk, signal))) {
-    throw usageError(
-      'NO_POLICY',
-      `${recipe.trunk} has no trunkline.yaml at the remote yet: it says which environments exist`,
-      {
-        hint: `bring trunkline.yaml to ${recipe.trunk} first`,
-      },
-    )
-  }
-  return { project: await projectOf(guessedTrunk, trunkTip), trunk: trunkTip }
-}
-
-async function hasConfig(engine: Engine, commit: CommitId, branch: RefName, signal: AbortSignal): Promise<boolean> {
-  await engine.world.source.ensureCommit(commit, branch, signal)
-  return (await engine.world.source.readFile(commit, 'trunkline.yaml')) !== null
 }
 
 /** The policy half of an environment, without the recipe that travels in the release. */

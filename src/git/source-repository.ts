@@ -45,6 +45,8 @@ export type OpenedSourceRepository = SourceRepository &
   SourceHistory & {
     /** What was found at `directory`: root, configuration, remotes. */
     readonly local: LocalRepository
+    /** As `remoteRefs`, where what the remote said before in this process is new enough: it is asked only for more. */
+    recentRefs: SourceRepository['remoteRefs']
     /** Ends the reading processes. They keep nothing alive: leaving it out is no leak of a short-lived command. */
     close(): Promise<void>
   }
@@ -80,6 +82,8 @@ function sourceRepository(
   const trees = new Map<CommitId, Promise<ListedTree>>()
   /** What callers asked to be here, for the day the cache is thrown away under us. */
   const ensured = new Map<CommitId, RefName>()
+  /** The remote's last answer. */
+  let said: { head: RefName | null; asked: ReadonlySet<RefName>; tips: ReadonlyMap<RefName, CommitId> } | null = null
 
   /** Why an object is not here, as an error for users. */
   const explainMissing = async (what: string): Promise<TrunklineError> => {
@@ -179,8 +183,12 @@ function sourceRepository(
     const wanted = new Map([...tips].filter(([ref]) => refs.includes(ref)))
     const headTip = tips.get('HEAD')
     if (head !== null && headTip !== undefined) wanted.set(head, headTip)
+    said = { head, asked: new Set([...refs, ...wanted.keys()]), tips: wanted }
     return { head, tips: wanted }
   }
+
+  const recentRefs: SourceRepository['remoteRefs'] = async (refs, signal) =>
+    said !== null && refs.every((ref) => said?.asked.has(ref)) ? said : await remoteRefs(refs, signal)
 
   const tree = (commit: CommitId): Promise<ListedTree> => {
     const known = trees.get(commit)
@@ -280,6 +288,7 @@ function sourceRepository(
       ),
 
     remoteRefs,
+    recentRefs,
     remoteTip: async (ref, signal) => (await remoteRefs([ref], signal)).tips.get(ref) ?? null,
 
     async ensureCommit(commit, ref, signal) {

@@ -76,7 +76,7 @@ describe('policy from trunk, recipe from the commit (invariant 12)', () => {
     assert.deepEqual(policy, trunkPolicy)
   })
 
-  it('ignores an environment that only the commit has, and says so', () => {
+  it('ignores an environment that only the commit has, and other places for state and artifacts, and says so', () => {
     assert.deepEqual(Object.keys(project.environments), ['stage', 'prod'])
     assert.deepEqual(
       ignored.map(({ code, message }) => ({ code, message })),
@@ -84,6 +84,15 @@ describe('policy from trunk, recipe from the commit (invariant 12)', () => {
         {
           code: 'environment-not-on-trunk',
           message: 'environment mine is ignored: trunkline.yaml on main does not have it',
+        },
+        {
+          code: 'place-not-on-trunk',
+          message: 'state.remote mine of this commit is ignored: trunkline.yaml on main says origin',
+        },
+        {
+          code: 'place-not-on-trunk',
+          message:
+            'artifacts oci://elsewhere.example/mine of this commit is ignored: trunkline.yaml on main says oci://registry.example/shop',
         },
       ],
     )

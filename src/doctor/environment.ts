@@ -1,6 +1,7 @@
 /** One environment as this machine would deliver to it: its variables and its targets. */
 import type { Engine, Scene } from '../delivery/index.ts'
-import type { EnvironmentPolicy } from '../model/index.ts'
+import { minSecretLength, unmaskableSecrets } from '../masking/index.ts'
+import type { EnvironmentPolicy, EnvironmentVariable } from '../model/index.ts'
 import { bad, type Finding } from './finding.ts'
 
 export async function examineEnvironment(
@@ -28,16 +29,49 @@ async function examineVariables(
   try {
     const available = await world.variables.read(policy.variables, signal)
     const declared = Object.values(project.services).flatMap((service) => Object.values(service.env))
-    const wanted = declared.flatMap((variable) =>
-      variable.kind === 'from' && variable.default === null && !available.has(variable.from) ? [variable.from] : [],
-    )
-    if (wanted.length === 0) return []
-    const names = [...new Set(wanted)].map((variable) => `${policy.variables.prefix ?? ''}${variable}`)
-    const hint = `a delivery to ${policy.name} from this machine needs them`
-    return [{ about, verdict: 'note', message: `not set here: ${names.join(', ')}`, hint }]
+    const own = (name: string) => `${policy.variables.prefix ?? ''}${name}`
+    return [
+      ...examineMissing(policy, declared, available, own),
+      ...examineShortSecrets(policy, declared, available, own),
+    ]
   } catch (error) {
     return [bad(about, error)]
   }
+}
+
+type Declared = readonly EnvironmentVariable[]
+type Available = ReadonlyMap<string, string>
+
+function examineMissing(
+  policy: EnvironmentPolicy,
+  declared: Declared,
+  available: Available,
+  own: (name: string) => string,
+): Finding[] {
+  const wanted = declared.flatMap((variable) =>
+    variable.kind === 'from' && variable.default === null && !available.has(variable.from) ? [variable.from] : [],
+  )
+  if (wanted.length === 0) return []
+  const names = [...new Set(wanted)].map(own)
+  const hint = `a delivery to ${policy.name} from this machine needs them`
+  return [{ about: aboutOf(policy), verdict: 'note', message: `not set here: ${names.join(', ')}`, hint }]
+}
+
+/** By name alone: what is too short to hide would stand here in full. */
+function examineShortSecrets(
+  policy: EnvironmentPolicy,
+  declared: Declared,
+  available: Available,
+  own: (name: string) => string,
+): Finding[] {
+  const short = declared.flatMap((variable) => {
+    if (variable.kind !== 'from' || !variable.secret) return []
+    return unmaskableSecrets([available.get(variable.from) ?? '']).length > 0 ? [variable.from] : []
+  })
+  if (short.length === 0) return []
+  const message = `secrets that are not masked in output and logs: ${[...new Set(short)].map(own).join(', ')}`
+  const hint = `shorter than ${minSecretLength} characters, or a word that any output contains: take longer ones`
+  return [{ about: aboutOf(policy), verdict: 'note', message, hint }]
 }
 
 async function examineTarget(

@@ -1,6 +1,7 @@
 /** Whose word counts here, whether this process may say it, and what was pushed that does not count. */
 import type { Engine, Scene } from '../delivery/index.ts'
 import { bad, type Finding } from './finding.ts'
+import { examineSigners } from './signers.ts'
 
 const about = 'trust'
 
@@ -15,7 +16,7 @@ export async function examineTrust(engine: Engine, scene: Scene, signal: AbortSi
     message: `only what builders (${project.builders.map(({ name }) => name).join(', ')}) and ${withKey.size} people sign counts`,
   }
   const standing = await examineHistories(engine, signal).catch((error: unknown) => [bad(about, error)])
-  return [counts, await examineOwnKey(engine), ...standing]
+  return [counts, ...examineSigners(project, engine.world.clock.now()), await examineOwnKey(engine), ...standing]
 }
 
 /** Design section 4: without signatures, who may push refs is trusted. People should know. */

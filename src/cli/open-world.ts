@@ -95,14 +95,20 @@ const openArtifacts = ({ project, home, environment }: WorldOptions, root: strin
     environment,
   })
 
-function openTargetOf({ project, home }: WorldOptions, policy: EnvironmentPolicy, name: string): Promise<Target> {
+function openTargetOf(
+  { project, home, workingCopy, environment }: WorldOptions,
+  policy: EnvironmentPolicy,
+  name: string,
+): Promise<Target> {
   const config = Object.hasOwn(policy.targets, name) ? policy.targets[name] : undefined
   if (config === undefined) {
     throw usageError('NO_TARGET', `environment ${policy.name} has no target${name === 'none' ? '' : ` ${name}`}`, {
       hint: `give it one in trunkline.yaml: target: { fleet: { hosts: [local] } }`,
     })
   }
-  return openTarget(config, { project: project.name, environment: policy.name, home, clock: systemClock })
+  const root = workingCopy.root ?? process.cwd()
+  const own = { project: project.name, environment: policy.name }
+  return openTarget(config, { ...own, home, clock: systemClock, root, variables: environment })
 }
 
 async function openNotifier({ project, environment }: WorldOptions): Promise<Notifier> {

@@ -5,31 +5,40 @@ import type {
   EnvironmentName,
   EnvironmentPolicy,
   EnvironmentRecipe,
+  KubernetesDescription,
+  KubernetesRun,
   NotificationChannel,
   Person,
   Project,
+  Run,
   Service,
   SigningBuilder,
   TargetConfig,
   TargetName,
 } from '../model/index.ts'
+import { describedBy, fillIn, isPerEnvironment } from '../model/index.ts'
 import { flattenRoutes } from './checks/routes.ts'
 import { type ArtifactDocument, defaultArtifact } from './schema/artifact.ts'
 import type { EnvironmentDocument } from './schema/environment.ts'
+import type { KubernetesRunDocument } from './schema/kubernetes-run.ts'
 import type { ChannelDocument } from './schema/notification.ts'
 import type { ProjectDocument } from './schema/project.ts'
+import type { RunDocument } from './schema/run.ts'
 import type { ServiceDocument } from './schema/service.ts'
 
 /** The document must have passed all checks. */
 export function buildProject(document: ProjectDocument): Project {
-  const { project, platform, prepare, services, environments, tasks, notify, builders, ...rest } = document
+  const { project, platform, prepare, services: written, environments, tasks, notify, builders, ...rest } = document
+  const services = mapValues(written, buildService)
   return {
     ...rest,
     name: project,
     platform: platform ?? null,
     prepare: prepare ?? null,
-    services: mapValues(services, buildService),
-    environments: mapValues(environments, buildEnvironment),
+    services,
+    environments: mapValues(environments, (name, environment) =>
+      withOverlays(buildEnvironment(name, environment), Object.values(services)),
+    ),
     tasks: mapValues(tasks, (name, task) => ({ name, ...task })),
     builders: builders.flatMap((builder) =>
       typeof builder === 'string' ? peopleAsBuilders(builder, rest.people) : [builder],
@@ -46,7 +55,8 @@ const peopleAsBuilders = (group: string, people: Record<string, Person[]>): Sign
   }))
 
 function buildService(name: string, service: ServiceDocument): Service {
-  const { path, build, artifact, rebuild, run, target, ...rest } = service
+  const { path, build, artifact, rebuild, run, target, deployInputs, ...rest } = service
+  const running = run === undefined ? null : buildRun(name, run)
   return {
     ...rest,
     name,
@@ -54,10 +64,54 @@ function buildService(name: string, service: ServiceDocument): Service {
     build: build ?? null,
     artifact: buildArtifact(artifact ?? defaultArtifact, path ?? ''),
     rebuild: rebuild ?? null,
-    run: run ?? null,
+    run: running,
+    deployInputs: [...new Set([...deployInputs, ...describing(running).filter((at) => !isPerEnvironment(at))])],
     target: target ?? null,
   }
 }
+
+/** With the service's own name where a placeholder stands for it. */
+function buildRun(service: string, run: RunDocument): Run {
+  if (run.kind === 'appspec') return run
+  if (run.kind === 'container') return { ...run, kubernetes: buildKubernetesRun(service, run.kubernetes) }
+  const { kubernetes, ...rest } = run
+  return kubernetes === undefined ? rest : { ...rest, kubernetes: buildKubernetesRun(service, kubernetes) }
+}
+
+function buildKubernetesRun(service: string, { description, images, variables }: KubernetesRunDocument): KubernetesRun {
+  const fill = (template: string) => fillIn(template, { service })
+  return {
+    description: fillDescription(description, fill),
+    images: images ?? { [service]: service },
+    variables:
+      variables.kind === 'named'
+        ? { kind: 'named', configMap: fill(variables.configMap), secret: fill(variables.secret) }
+        : variables,
+  }
+}
+
+function fillDescription(
+  description: KubernetesDescription,
+  fill: (template: string) => string,
+): KubernetesDescription {
+  switch (description.kind) {
+    case 'helm': {
+      const { chart, release, values } = description
+      return { ...description, chart: fill(chart), release: fill(release), values: values.map(fill) }
+    }
+    case 'kustomize':
+      return { kind: 'kustomize', path: fill(description.path) }
+    case 'manifests':
+      return { kind: 'manifests', files: description.files.map(fill) }
+    case 'generated':
+    case 'knative':
+      return description
+  }
+}
+
+/** Paths a service is described by for a cluster: nobody needs to say that they are deploy inputs. */
+const describing = (run: Run | null): string[] =>
+  run === null || run.kind === 'appspec' || run.kubernetes === undefined ? [] : describedBy(run.kubernetes)
 
 /** Commands run at the repository's root, and what they build for a service is below its folder. */
 function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactRecipe {
@@ -82,6 +136,18 @@ function buildEnvironment(name: string, document: EnvironmentDocument): Environm
   const others = Object.keys(rollouts).length > 0 ? { rollouts } : {}
   const recipe: EnvironmentRecipe = { rollout, ...others, ...hooks, verify, deployInputs }
   return { ...policy, recipe }
+}
+
+/** What services are described by in one environment alone is seen by no other. */
+function withOverlays(environment: Environment, services: readonly Service[]): Environment {
+  const own = services.flatMap(({ run }) =>
+    describing(run)
+      .filter(isPerEnvironment)
+      .map((path) => fillIn(path, { environment: environment.name })),
+  )
+  if (own.length === 0) return environment
+  const { recipe } = environment
+  return { ...environment, recipe: { ...recipe, deployInputs: [...new Set([...recipe.deployInputs, ...own])] } }
 }
 
 /** A target in its short form is called by its kind. */

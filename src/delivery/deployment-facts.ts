@@ -17,8 +17,8 @@ import type {
 import { isStaged, reason, TrunklineError } from '../model/index.ts'
 import type { DeploymentFacts, SeenService } from '../planning/index.ts'
 import {
+  desiredOf,
   environmentOf,
-  generationOf,
   isTagRef,
   rolloutFor,
   shortRef,
@@ -28,6 +28,7 @@ import {
 } from '../planning/index.ts'
 import type { Observation, RolloutRequest, Target } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
+import { deployFilesOf } from './deploy-files.ts'
 import type { Engine } from './engine.ts'
 
 export type ServiceVariables = {
@@ -47,6 +48,8 @@ export type GatheredFacts = {
   /** Whatever a platform or a command says passes through it before anyone reads it (invariant 13). */
   masker: Masker
   addresses: Record<ServiceName, string>
+  /** What the ledger said when they were gathered. */
+  snapshot: Snapshot
   /** Why the facts are incomplete; a deployment cannot go on with these, a plan can be shown. */
   problems: Reason[]
   unyanks: number
@@ -94,7 +97,9 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     const target = await world.target(policy, targetName)
     problems.push(...rolloutsBeyond(target, targetName, services, request))
     const complete = services.filter((service) => variables[service]?.missing.length === 0)
-    const answer = await askTarget(target, services, complete, variables, release, signal)
+    const requestOf = (service: ServiceName, fingerprint: Fingerprint | null) =>
+      rolloutRequest(engine, request, service, variables, fingerprint)
+    const answer = await askTarget(target, services, complete, variables, requestOf, signal)
     if (!answer.reachable) {
       problems.push(...answer.reasons)
       for (const service of services) seen[service] = 'unknown'
@@ -141,6 +146,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     secrets: [...secrets],
     masker: createMasker(secrets),
     addresses,
+    snapshot: request.snapshot,
     problems,
     unyanks,
   }
@@ -193,7 +199,7 @@ async function askTarget(
   services: readonly ServiceName[],
   complete: readonly ServiceName[],
   variables: Record<ServiceName, ServiceVariables>,
-  release: Release,
+  requestOf: (service: ServiceName, fingerprint: Fingerprint | null) => RolloutRequest[],
   signal: AbortSignal,
 ): Promise<TargetAnswer> {
   try {
@@ -201,7 +207,7 @@ async function askTarget(
     if (!observation.reachable) return observation
     const values = Object.fromEntries(complete.map((service) => [service, variables[service]?.values ?? {}]))
     const fingerprints = await target.fingerprint(values, signal)
-    const requests = complete.flatMap((service) => rolloutRequest(release, service, variables, fingerprints))
+    const requests = complete.flatMap((service) => requestOf(service, fingerprints[service] ?? null))
     const { previews } = await target.plan(requests, signal)
     return { reachable: true, observation, fingerprints, previews }
   } catch (error) {
@@ -258,23 +264,19 @@ function asUnreachable(error: unknown): Observation & { reachable: false } {
 }
 
 function rolloutRequest(
-  release: Release,
+  engine: Engine,
+  { release, policy, snapshot }: FactsRequest,
   name: ServiceName,
   variables: Record<ServiceName, ServiceVariables>,
-  fingerprints: Record<ServiceName, Fingerprint>,
+  fingerprint: Fingerprint | null,
 ): RolloutRequest[] {
-  const service = release.services[name]
-  if (service === undefined || service.run === null) return []
+  if (!release.services[name]?.run) return []
+  const desired = desiredOf(release, name, policy.name, fingerprint)
   return [
     {
       service: name,
-      desired: {
-        artifact: service.artifact,
-        generation: generationOf(service),
-        run: service.run,
-        env: service.env,
-        fingerprint: fingerprints[name] ?? null,
-      },
+      desired,
+      files: deployFilesOf(engine, snapshot, desired),
       variables: variables[name]?.values ?? {},
       strategy: 'one-at-a-time',
     },

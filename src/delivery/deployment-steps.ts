@@ -2,6 +2,7 @@
 import type { DeploymentStep, Reason, StepOutcome, Verdict } from '../model/index.ts'
 import { passed, reason, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../ports/index.ts'
+import { deployFilesOf } from './deploy-files.ts'
 import { StepFault } from './fault.ts'
 import { runHook } from './hooks.ts'
 import { retryErrored } from './retry.ts'
@@ -117,6 +118,7 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
   const request: RolloutRequest = {
     service: step.service,
     desired: step.desired,
+    files: deployFilesOf(run.engine, run.gathered.snapshot, step.desired),
     variables: run.gathered.variables[step.service]?.values ?? {},
     strategy: step.strategy,
   }

@@ -3,6 +3,7 @@ import { writeRecords } from '../ledger/index.ts'
 import type { BuildRecord, CheckRecord, CommitRecord, Digest, Project, Reason, ServiceName } from '../model/index.ts'
 import { erroredError, short } from '../model/index.ts'
 import { builtUpon, composeRelease, ownerOf } from '../planning/index.ts'
+import { filesToKeep } from './deploy-files.ts'
 import type { Engine } from './engine.ts'
 import { type MadeRelease, type ReleaseOptions, recordedRelease } from './recorded-release.ts'
 import type { Learned } from './release-steps.ts'
@@ -52,9 +53,10 @@ export async function recordRelease(
             outcome: 'released',
             release: release.id,
           }
+    const files = release === null ? new Map() : await filesToKeep(engine, release)
     const result = await writeRecords(
       engine.ledger,
-      { builds: [...learned.builds.values()], checks: learned.checks, release, commit },
+      { builds: [...learned.builds.values()], checks: learned.checks, release, commit, files },
       engine.world.actor,
       options.signal,
     )

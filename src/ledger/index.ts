@@ -1,4 +1,5 @@
 /** The append-only history of environments, and the records of what was built: all state there is, in git refs. */
+export { readDeployFiles } from './deploy-files.ts'
 export * from './event-message.ts'
 export * from './fold.ts'
 export * from './lease.ts'

@@ -6,11 +6,13 @@ import type {
   CommitRecord,
   Digest,
   InputHash,
+  ObjectId,
   Release,
   ReleaseId,
 } from '../model/index.ts'
 import { erroredError, short } from '../model/index.ts'
 import type { StateCommit, StateUpdate } from '../ports/index.ts'
+import { deployFileEntry } from './deploy-files.ts'
 import { assertStandsFor, formatDocument, parseDocument } from './document.ts'
 import type { Ledger, Snapshot } from './ledger.ts'
 import { buildRecordShape, checkRecordShape, commitRecordShape, releaseShape } from './shapes/documents.ts'
@@ -26,6 +28,8 @@ export type NewRecords = {
   checks: CheckRecord[]
   release: Release | null
   commit: CommitRecord | null
+  /** What the release is deployed by. */
+  files?: ReadonlyMap<ObjectId, Uint8Array>
 }
 
 const sharded = (kind: string, key: string): string => {
@@ -146,6 +150,10 @@ export async function writeRecords(
     }
     if (news.release !== null && (await readRelease(ledger, snapshot, news.release.id)) === null) {
       put[releasePath(news.release.id)] = formatDocument(news.release)
+      for (const [oid, bytes] of news.files ?? []) {
+        const [path, content] = deployFileEntry(oid, bytes)
+        put[path] = content
+      }
     }
     let { commit } = news
     if (commit !== null) {

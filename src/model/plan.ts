@@ -12,6 +12,7 @@ import type {
   TargetName,
   ViewHash,
 } from './identity.ts'
+import type { DeployInputs } from './kubernetes.ts'
 import type { EnvironmentVariable, Hook, Run, Verification } from './project.ts'
 import type { Reason } from './reason.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
@@ -113,4 +114,6 @@ export type DesiredService = {
   run: Run
   env: Record<string, EnvironmentVariable>
   fingerprint: Fingerprint | null
+  /** Of a service that is described for a cluster. Absent for others. */
+  deploy?: DeployInputs
 }

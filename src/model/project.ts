@@ -3,6 +3,7 @@
  * `Environment` has two halves (invariant 12): its policy is read from the remote's trunk, its recipe from the commit.
  */
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
+import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
 
 export type Project = {
@@ -111,7 +112,7 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = CommandRun | AppspecRun
+export type Run = CommandRun | AppspecRun | ContainerRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -122,6 +123,21 @@ export type AppspecRun = {
   ignoreStopFailures: boolean
   port: null
   health: null
+}
+
+/** A container of the service's own image, started as the image says. */
+export type ContainerRun = {
+  kind: 'container'
+  /** Port that the container listens on; null: it serves nothing, or its description says which. */
+  containerPort: number | null
+  port: null
+  /** Path that answers 2xx when it can take requests; null: an accepted connection is enough. */
+  health: string | null
+  /** In place of the image's own arguments; empty: those. */
+  args: string[]
+  startTimeoutMs: number
+  drainTimeoutMs: number
+  kubernetes: KubernetesRun
 }
 
 /** Instances that are started and watched. Without `kind`, as releases have always named it. */
@@ -138,6 +154,8 @@ export type CommandRun = {
   drainTimeoutMs: number
   /** From SIGTERM to SIGKILL. */
   stopTimeoutMs: number
+  /** Where it also runs on a cluster. Absent: described there by what stands above. */
+  kubernetes?: KubernetesRun
 }
 
 export type EnvironmentVariable =
@@ -206,7 +224,10 @@ export type DeploymentWindow = { cron: string; durationMs: number; timezone: str
 export type Reaction = 'rollback' | 'yank' | 'notify'
 
 /** One member per platform; each target folder owns its own part. */
-export type TargetConfig = { kind: 'fleet'; fleet: FleetConfig }
+export type TargetConfig =
+  | { kind: 'fleet'; fleet: FleetConfig }
+  | { kind: 'kubernetes'; kubernetes: KubernetesConfig }
+  | { kind: 'gitops'; gitops: GitOpsConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

@@ -5,6 +5,7 @@ import type {
   DeploymentStep,
   DesiredService,
   Digest,
+  EnvironmentName,
   EnvironmentPolicy,
   EnvironmentState,
   Fingerprint,
@@ -21,7 +22,7 @@ import type {
   Verification,
 } from '../model/index.ts'
 import { hasBegun, isStaged, reason, short } from '../model/index.ts'
-import { environmentOf, generationOf, viewOf } from './release.ts'
+import { deployInputsOf, environmentOf, generationOf, viewOf } from './release.ts'
 import { rolloutFor, whyInStages } from './rollout-strategy.ts'
 
 /** What a target says runs of one service now; null: nothing. */
@@ -212,7 +213,7 @@ function whyDeploy(
   facts: DeploymentFacts,
 ): Reason[] {
   const seen = facts.seen[name]
-  const wanted = generationOf(service)
+  const wanted = generationOf(facts.release, name, facts.policy.name)
   if (before === undefined && (seen === null || seen === 'unknown' || seen === undefined)) {
     return [reason('new-here', `${name} does not run in ${facts.policy.name} yet`, { digest: service.artifact })]
   }
@@ -309,7 +310,7 @@ function planRollouts(facts: DeploymentFacts, services: readonly PlannedDeploy[]
         reasons: planned.reasons,
         service: planned.name,
         target: targetOf(policy, service),
-        desired: desiredOf(service, service.run, facts.fingerprints[planned.name] ?? null),
+        desired: desiredOf(release, planned.name, policy.name, facts.fingerprints[planned.name] ?? null),
         from: planned.from,
         strategy,
         ...(isStaged(strategy) ? { verifications } : {}),
@@ -334,17 +335,25 @@ function reachableThrough(start: ServiceName, release: Release, names: ReadonlyS
   return [...found].sort()
 }
 
-const desiredOf = (
-  service: ReleasedService,
-  run: NonNullable<ReleasedService['run']>,
+/** What is to run of a service that has something to run. */
+export function desiredOf(
+  release: Release,
+  name: ServiceName,
+  environment: EnvironmentName,
   fingerprint: Fingerprint | null,
-): DesiredService => ({
-  artifact: service.artifact,
-  generation: generationOf(service),
-  run,
-  env: service.env,
-  fingerprint,
-})
+): DesiredService {
+  const service = release.services[name]
+  if (!service?.run) throw new Error(`${name} has nothing to run`)
+  const deploy = deployInputsOf(release, name, environment)
+  return {
+    artifact: service.artifact,
+    generation: generationOf(release, name, environment),
+    run: service.run,
+    env: service.env,
+    fingerprint,
+    ...(deploy === null ? {} : { deploy }),
+  }
+}
 
 function planRemoval({ policy, release }: DeploymentFacts, leaving: Leaving, needs: string[]): DeploymentStep {
   const { name, target, reasons } = leaving
@@ -453,7 +462,7 @@ export function runningServices(
       artifact: service.artifact,
       inputHash: inputHashes[name] ?? null,
       target,
-      generation: generationOf(service),
+      generation: generationOf(facts.release, name, facts.policy.name),
       fingerprint: facts.fingerprints[name] ?? null,
       settings: settingsOf(facts.policy, target),
     }

@@ -1,8 +1,11 @@
 /** Pure: a release from a commit's recipe and its artifacts, and the identities that hang on its content. */
+import picomatch from 'picomatch'
 import { digestOf } from '../hashing/index.ts'
 import type {
+  DeployInputs,
   Digest,
   EnvironmentName,
+  KubernetesRun,
   ObjectId,
   Project,
   Release,
@@ -12,7 +15,7 @@ import type {
   ServiceName,
   ViewHash,
 } from '../model/index.ts'
-import { emptyRecipe } from '../model/index.ts'
+import { describedBy, emptyRecipe, fillIn, isPerEnvironment } from '../model/index.ts'
 
 export type ReleaseParts = {
   project: Project
@@ -64,14 +67,49 @@ export function viewOf(release: Release, environment: EnvironmentName): ViewHash
 /** Gates, facts and plan ask again and again; a release never changes. */
 const views = new WeakMap<Release, Map<EnvironmentName, ViewHash>>()
 
-/** What instances of a service are made of, secrets aside. Equal generations need no rollout (invariant 3). */
-export const generationOf = (service: ReleasedService): string =>
-  digestOf('generation', {
-    artifact: service.artifact,
-    run: service.run,
-    env: service.env,
-    deployInputs: service.deployInputs,
-  }).slice(0, 32)
+/**
+ * What instances of a service are made of, secrets aside. Equal generations need no rollout (invariant 3).
+ * Without an environment: what is common to all.
+ */
+export function generationOf(release: Release, name: ServiceName, environment: EnvironmentName | null): string {
+  const service = release.services[name]
+  if (service === undefined) throw new Error(`the release has no service ${name}`)
+  const { artifact, run, env, deployInputs } = service
+  const deploy = deployInputsOf(release, name, environment)
+  return digestOf('generation', { artifact, run, env, ...(deploy === null ? { deployInputs } : { deploy }) }).slice(
+    0,
+    32,
+  )
+}
+
+/** Which files and images say how a service is deployed in one environment; null where it is described for no cluster. */
+export function deployInputsOf(
+  release: Release,
+  name: ServiceName,
+  environment: EnvironmentName | null,
+): DeployInputs | null {
+  const service = release.services[name]
+  const kubernetes = service?.run?.kind === 'appspec' ? undefined : service?.run?.kubernetes
+  if (service === undefined || kubernetes === undefined) return null
+  const overlay = environment === null ? [] : overlayOf(release, name, kubernetes, environment)
+  const images = Object.entries(kubernetes.images).flatMap(([image, of]): Array<[string, Digest]> => {
+    const artifact = release.services[of]?.artifact
+    return artifact === undefined ? [] : [[image, artifact]]
+  })
+  return { files: { ...service.deployInputs, ...Object.fromEntries(overlay) }, images: Object.fromEntries(images) }
+}
+
+/** Of an environment's overlay, what this service is described by. */
+function overlayOf(release: Release, service: ServiceName, run: KubernetesRun, environment: EnvironmentName) {
+  const own = describedBy(run)
+    .filter(isPerEnvironment)
+    .map((path) => fillIn(path, { environment, service }))
+  const { overlay } = environmentOf(release, environment)
+  return Object.entries(overlay).filter(([path]) => own.some((pattern) => isMatch(pattern, path)))
+}
+
+const isMatch = (pattern: string, path: string): boolean =>
+  path === pattern || path.startsWith(`${pattern}/`) || picomatch(pattern, { dot: true })(path)
 
 /** Every artifact of a release, once. */
 export const artifactsOf = (release: Release): Digest[] => [

@@ -33,7 +33,8 @@ export function rolloutFor(
   const declared = environment.rollouts?.[name] ?? environment.rollout
   if (!isStaged(declared)) return { strategy: declared, verifications: [] }
   if (direction === 'back') return { strategy: 'all-at-once', verifications: [] }
-  if (service.run?.port === null) return { strategy: 'one-at-a-time', verifications: [] }
+  if (service.run?.kind !== 'container' && service.run?.port === null)
+    return { strategy: 'one-at-a-time', verifications: [] }
   const own = environment.verify.filter((known) => known.kind === 'http' && known.service === name)
   const stages = declared.stages.map((stage) => ({ ...stage, verify: stage.verify ?? own.map((known) => known.name) }))
   const named = new Set(stages.flatMap(({ verify }) => verify))

@@ -37,9 +37,14 @@ export type Observation =
   | { reachable: true; services: Record<ServiceName, ObservedService> }
   | { reachable: false; reasons: Reason[] }
 
+/** Files that say how a service is deployed: path in the repository to content. */
+export type DeployFiles = ReadonlyMap<string, Uint8Array>
+
 export type RolloutRequest = {
   service: ServiceName
   desired: DesiredService
+  /** Contents of `desired.deploy.files`; read when first asked for. */
+  files(): Promise<DeployFiles>
   /** Resolved variables, secrets included: given to instances, never logged. */
   variables: Record<string, string>
   strategy: RolloutStrategy

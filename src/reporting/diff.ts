@@ -68,7 +68,7 @@ function differenceOf(name: ServiceName, from: Side, to: Side): DiffDocument['se
       reasons: [reason('other-bytes', 'built from other inputs')],
     }
   }
-  if (generationOf(before) !== generationOf(after)) {
+  if (commonGeneration(from, name) !== commonGeneration(to, name)) {
     return {
       name,
       ...digests,
@@ -78,6 +78,10 @@ function differenceOf(name: ServiceName, from: Side, to: Side): DiffDocument['se
   }
   return { name, ...digests, change: 'same', reasons: [] }
 }
+
+/** What is meant for one environment alone differs everywhere. */
+const commonGeneration = ({ release }: Side, name: ServiceName): string | null =>
+  release === null ? null : generationOf(release, name, null)
 
 async function commitsBetween(engine: Engine, from: CommitId | null, to: CommitId | null): Promise<DiffCommit[]> {
   const { source } = engine.world

@@ -1,7 +1,7 @@
 /** The platforms Trunkline deploys to. Each stands here once and is loaded only where an environment uses it. */
 
 import type { Home } from '../home/index.ts'
-import type { EnvironmentName, TargetConfig } from '../model/index.ts'
+import { type EnvironmentName, type TargetConfig, usageError } from '../model/index.ts'
 import type { Clock, Target } from '../ports/index.ts'
 
 /** What a target gets to know besides its own configuration. */
@@ -10,6 +10,10 @@ export type TargetSurroundings = {
   environment: EnvironmentName
   home: Home
   clock: Clock
+  /** Of the repository: paths of a configuration are relative to it. */
+  root: string
+  /** Variables of this process: for credentials, and for programs that are started. */
+  variables: NodeJS.ProcessEnv
 }
 
 type TargetOpeners = {
@@ -24,9 +28,22 @@ const openers: TargetOpeners = {
     const { createFleetTarget } = await import('./fleet/index.ts')
     return createFleetTarget({ config: fleet, ...surroundings })
   },
+  kubernetes: async () => await notAvailable('kubernetes'),
+  gitops: async () => await notAvailable('gitops'),
+}
+
+/** Of a kind that the configuration already knows. */
+async function notAvailable(kind: string): Promise<never> {
+  throw usageError('NOT_AVAILABLE', `target ${kind} is not available in this version of Trunkline`)
 }
 
 /** The adapter for one target of one environment. Nothing is contacted yet. */
 export function openTarget(config: TargetConfig, surroundings: TargetSurroundings): Promise<Target> {
-  return openers[config.kind](config, surroundings)
+  return open(config.kind, config, surroundings)
 }
+
+const open = <Kind extends TargetConfig['kind']>(
+  kind: Kind,
+  config: Extract<TargetConfig, { kind: Kind }>,
+  surroundings: TargetSurroundings,
+): Promise<Target> => openers[kind](config, surroundings)

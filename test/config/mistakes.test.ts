@@ -325,9 +325,9 @@ describe('words of a later version', () => {
   table([
     {
       mistake: 'a target',
-      text: stage('    target: { kubernetes: { namespace: shop } }\n'),
+      text: stage('    target: { lambda: { namespace: shop } }\n'),
       problems: [
-        '7:15 NOT_AVAILABLE target `kubernetes` is not available in this version of Trunkline (available: fleet)',
+        '7:15 NOT_AVAILABLE target `lambda` is not available in this version of Trunkline (available: fleet, kubernetes, gitops)',
       ],
     },
     {

@@ -65,7 +65,7 @@ function runs(given: Release, change: Partial<DeploymentFacts> = {}): Deployment
     servicesOf(given).map(([name, known]) => [
       name,
       {
-        ...{ generation: generationOf(known), artifact: known.artifact, isHealthy: true },
+        ...{ generation: generationOf(given, name, 'stage'), artifact: known.artifact, isHealthy: true },
         fingerprint: facts.fingerprints[name] ?? null,
       },
     ]),
@@ -120,9 +120,9 @@ describe('the plan of a deployment', () => {
       fc.property(anyRelease, anyRelease, (from, to) => {
         const plan = planDeployment(moving(from, to))
         const rolled = plan.steps.flatMap((step) => (step.kind === 'rollout' ? step.service : [])).sort()
-        const differs = servicesOf(to).filter(([name, known]) => {
+        const differs = servicesOf(to).filter(([name]) => {
           const before = from.services[name]
-          return before === undefined || generationOf(before) !== generationOf(known)
+          return before === undefined || generationOf(from, name, 'stage') !== generationOf(to, name, 'stage')
         })
         assert.deepEqual(rolled, differs.map(([name]) => name).sort())
         const removed = plan.steps.flatMap((step) => (step.kind === 'remove' ? step.service : [])).sort()

@@ -26,8 +26,8 @@ const maxRolloutMs = 10 * 60_000
 const away = (environment: string) => erroredError('TARGET_UNREACHABLE', `${environment} does not answer`)
 
 export function createTarget(policy: EnvironmentPolicy, host: SimulatedHost, process: SimulatedProcess): Target {
-  const fleet = Object.values(policy.targets)[0]?.fleet
-  const replicas = fleet?.replicas ?? 1
+  const config = Object.values(policy.targets)[0]
+  const replicas = config?.kind === 'fleet' ? config.fleet.replicas : 1
   const connection = host.connectionOf(process.id)
   const ask = <Result>(signal: AbortSignal | undefined, effect: () => Result): Promise<Result> =>
     process.call({

@@ -15,6 +15,7 @@ export function requestFor(
     service,
     variables: { MESSAGE: 'hello', SECRET: 'correct-horse-battery' },
     strategy: 'half',
+    files: async () => new Map(),
     ...rest,
     desired: {
       artifact,
@@ -41,7 +42,7 @@ export const shortStart = (request: RolloutRequest, startTimeoutMs = 1500): Roll
 })
 
 function commandOf({ desired: { run } }: RolloutRequest): CommandRun {
-  assert.ok(run.kind !== 'appspec', 'instances of its own')
+  assert.ok(run.kind === undefined, 'instances of its own')
   return run
 }
 

@@ -131,6 +131,7 @@ function* takenPorts(environment: EnvironmentDocument, path: Path): Iterable<Pla
   const targets = Object.entries(environment.targets ?? {}).map(([name, target]) => ({ at: ['targets', name], target }))
   if (environment.target !== undefined) targets.push({ at: ['target'], target: environment.target })
   for (const { at, target } of targets) {
+    if (target.kind !== 'fleet') continue
     for (const [service, port] of Object.entries(target.fleet.ports)) {
       const holder = holders.get(port)
       if (holder !== undefined) {

@@ -2,6 +2,7 @@
 import type { Check } from './check.ts'
 import { checkCycles } from './cycles.ts'
 import { checkEnvironments } from './environments.ts'
+import { checkPlatforms } from './platforms.ts'
 import { checkRoutes } from './routes.ts'
 import { checkServices } from './services.ts'
 import { checkSigners } from './signers.ts'
@@ -17,5 +18,6 @@ export const checks: readonly Check[] = [
   checkRoutes,
   checkTargets,
   checkEnvironments,
+  checkPlatforms,
   checkSigners,
 ]

@@ -63,8 +63,12 @@ function mistakeIn(name: string, noun: NamePlace['noun'], known: Mapping, mustSe
 }
 
 /** Of a service as written. */
-const servesNothing = (service: unknown): boolean =>
-  isMapping(service) && !(isMapping(service['run']) && Object.hasOwn(service['run'], 'port'))
+function servesNothing(service: unknown): boolean {
+  if (!isMapping(service)) return false
+  const { run } = service
+  // What a cluster is told may serve, whatever else it says.
+  return !(isMapping(run) && ['port', 'container', 'kubernetes'].some((key) => Object.hasOwn(run, key)))
+}
 
 const mappingAt = (data: Mapping, key: string): Mapping => {
   const value = data[key]

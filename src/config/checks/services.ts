@@ -34,6 +34,7 @@ function* mistakesOf(name: string, service: ServiceDocument, context: CheckConte
   if (
     service.run.health !== null &&
     service.run.port === null &&
+    !(service.run.kind === 'container' && service.run.containerPort !== null) &&
     !context.keysAt(['services', name, 'run']).includes('port')
   ) {
     yield {
@@ -83,16 +84,7 @@ const notFound = (path: string, at: Array<string | number>): ServiceMistake => (
   message: `\`${path}\` is not in the repository`,
 })
 
-function* artifactMistakes({ artifact, build, run }: ServiceDocument): Iterable<ServiceMistake> {
-  if (artifact?.kind === 'image' && run !== undefined) {
-    yield {
-      at: [],
-      key: 'run',
-      code: 'NOT_AVAILABLE',
-      message: '`run` needs a bundle or a zip: no target of this version of Trunkline runs images',
-      hint: 'leave `run` out: the image is built, stored and tagged',
-    }
-  }
+function* artifactMistakes({ artifact, build }: ServiceDocument): Iterable<ServiceMistake> {
   if (artifact?.kind !== 'of' || build === undefined) return
   yield {
     at: [],

@@ -17,7 +17,7 @@ const writtenOut: Mistake = {
 
 const isNoReference = mustBe('a mapping such as `{ from: NAME }`')
 
-const referenceSchema = object(
+export const secretSourceSchema = object(
   { from: variableNameSchema.describe('A variable of the process that delivers.') },
   { wrongType: (issue) => (typeof issue.input === 'string' ? carryMistakes(writtenOut) : isNoReference(issue)) },
 ).meta({
@@ -38,16 +38,16 @@ const urlSchema = textWith('a URL, or a mapping with `from`', (text) => {
 })
 
 const slackSchema = object({
-  webhook: referenceSchema.describe('The URL of an incoming webhook: a secret.'),
+  webhook: secretSourceSchema.describe('The URL of an incoming webhook: a secret.'),
 }).meta({ id: 'Slack', title: 'Slack', description: 'A Slack incoming webhook.' })
 
 const webhookSchema = object({
   url: z
-    .union([urlSchema.transform((value): SecretReference => ({ value })), referenceSchema], {
+    .union([urlSchema.transform((value): SecretReference => ({ value })), secretSourceSchema], {
       error: mustBe('a URL, or a mapping with `from`'),
     })
     .describe('Where to post to.'),
-  secret: referenceSchema.optional().describe('Signs each request.'),
+  secret: secretSourceSchema.optional().describe('Signs each request.'),
 }).meta({ id: 'Webhook', title: 'Webhook', description: 'A signed POST of a JSON document.' })
 
 const channelSchema = object({

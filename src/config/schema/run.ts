@@ -1,11 +1,19 @@
 /** How instances of a service run. */
 import * as z from 'zod'
-import type { Run } from '../../model/index.ts'
+import type { AppspecRun, CommandRun, ContainerRun } from '../../model/index.ts'
 import { commandSchema } from './command.ts'
 import { durationSchema } from './duration.ts'
+import { type KubernetesRunDocument, kubernetesRunSchema } from './kubernetes-run.ts'
 import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
-import { flag, mustBe, object, textWith } from './shapes.ts'
+import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
+
+/** As written: the service's own name is not filled in yet. */
+type Described<Of> = Omit<Of, 'kubernetes'> & { kubernetes: KubernetesRunDocument }
+export type RunDocument =
+  | AppspecRun
+  | Described<ContainerRun>
+  | (Omit<CommandRun, 'kubernetes'> & { kubernetes?: KubernetesRunDocument })
 
 /** The path of an HTTP request. */
 export const requestPathSchema = textWith('a path such as `/healthz`', (path) =>
@@ -14,7 +22,7 @@ export const requestPathSchema = textWith('a path such as `/healthz`', (path) =>
     : { code: 'INVALID_VALUE', message: '`{key}` must be a path such as `/healthz`, beginning with `/`' },
 )
 
-const runObject = object({
+const runShape = {
   command: commandSchema.describe("The command, run in the artifact's directory."),
   port: portVariableSchema
     .optional()
@@ -31,7 +39,54 @@ const runObject = object({
     .prefault('30s')
     .describe('How long running requests may take when an instance is drained.'),
   stopTimeout: durationSchema.prefault('10s').describe('Time from SIGTERM to SIGKILL.'),
-}).meta({ id: 'Run', title: 'Run', description: 'How instances of the service run.' })
+  kubernetes: kubernetesRunSchema
+    .optional()
+    .describe('How a cluster is told about it. Without it, a cluster runs the command in a Deployment.'),
+}
+const runObject = object(runShape).meta({
+  id: 'Run',
+  title: 'Run',
+  description: 'How instances of the service run.',
+})
+
+const containerShape = {
+  port: wholeNumber(1, 65_535).optional().describe('The port that the container listens on.'),
+  health: runShape.health,
+  args: listOf(commandSchema, 'a list of words').prefault([]).describe("In place of the image's own arguments."),
+  startTimeout: runShape.startTimeout,
+  drainTimeout: runShape.drainTimeout,
+}
+
+const containerObject = object(containerShape)
+
+const containerOf = (container: z.output<typeof containerObject>, kubernetes: KubernetesRunDocument): RunDocument => ({
+  kind: 'container',
+  containerPort: container.port ?? null,
+  port: null,
+  health: container.health ?? null,
+  args: container.args,
+  startTimeoutMs: container.startTimeout,
+  drainTimeoutMs: container.drainTimeout,
+  kubernetes,
+})
+
+/** Two forms, each with a key that it must have: so that mistakes are told of the form that was meant. */
+const containerRun = object(
+  {
+    container: containerObject.describe('The image, started as it says itself.'),
+    kubernetes: kubernetesRunSchema.prefault({}).describe('How a cluster is told about it.'),
+  },
+  { expected: 'a mapping such as `{ container: { port: 8080 } }`' },
+)
+  .meta({ id: 'ContainerRun', title: 'Run as a container', description: "A container of the service's own image." })
+  .transform(({ container, kubernetes }): RunDocument => containerOf(container, kubernetes))
+
+const describedRun = object(
+  { kubernetes: kubernetesRunSchema.describe('How a cluster is told about it.') },
+  { expected: 'a mapping such as `{ kubernetes: { kustomize: deploy } }`' },
+)
+  .meta({ id: 'DescribedRun', title: 'Run as described', description: 'What its own manifests or chart say.' })
+  .transform(({ kubernetes }): RunDocument => containerOf(containerObject.parse({}), kubernetes))
 
 const appspecObject = object(
   {
@@ -45,23 +100,24 @@ const appspecObject = object(
   { expected: 'a mapping such as `{ appspec: appspec.yml }`' },
 )
   .meta({ id: 'AppspecRun', title: 'Run in place', description: 'Deployed in place by the scripts of its artifact.' })
-  .transform((run): Run => ({ kind: 'appspec', ...run, port: null, health: null }))
+  .transform((run): RunDocument => ({ kind: 'appspec', ...run, port: null, health: null }))
 
 const commandRun = z
   .union([commandSchema.transform((command) => ({ command })).pipe(runObject), runObject], {
     error: mustBe('a command, or a mapping with `command`'),
   })
   .transform(
-    (run): Run => ({
+    (run): RunDocument => ({
       command: run.command,
       port: run.port ?? null,
       health: run.health ?? null,
       startTimeoutMs: run.startTimeout,
       drainTimeoutMs: run.drainTimeout,
       stopTimeoutMs: run.stopTimeout,
+      ...(run.kubernetes === undefined ? {} : { kubernetes: run.kubernetes }),
     }),
   )
 
-export const runSchema = z.union([commandRun, appspecObject], {
-  error: mustBe('a command, or a mapping with `command` or `appspec`'),
+export const runSchema = z.union([commandRun, appspecObject, containerRun, describedRun], {
+  error: mustBe('a command, or a mapping with `command`, `container`, `kubernetes` or `appspec`'),
 })

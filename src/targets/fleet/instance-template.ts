@@ -1,6 +1,6 @@
 /** What a desired service becomes on a host. Pure. */
 import { digestOf } from '../../hashing/index.ts'
-import type { DesiredService, Run, ServiceName } from '../../model/index.ts'
+import { type DesiredService, type Run, type ServiceName, usageError } from '../../model/index.ts'
 import type { RolloutRequest } from '../../ports/index.ts'
 import type { Address, Template } from './agent/protocol.ts'
 
@@ -45,6 +45,11 @@ function runOf(run: Run) {
     const { appspec, ignoreStopFailures } = run
     const none = { port: null, health: null, startTimeoutMs: 0, drainTimeoutMs: 0, stopTimeoutMs: 0 }
     return { ...none, command: appspec, lifecycle: { ignoreStopFailures } }
+  }
+  if (run.kind === 'container') {
+    throw usageError('WRONG_PLATFORM', 'a fleet runs commands: this service runs as a container of its image', {
+      hint: 'give it `run.command` in trunkline.yaml, or a target that runs images',
+    })
   }
   const { command, port, health, startTimeoutMs, drainTimeoutMs, stopTimeoutMs } = run
   return { command, port, health, startTimeoutMs, drainTimeoutMs, stopTimeoutMs, lifecycle: null }

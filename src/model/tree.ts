@@ -2,15 +2,17 @@
  * The tree of one commit as the lines that `git ls-tree -r -z` prints: 100,000 files are common, and as objects and
  * strings they would be most of what a command takes in time and memory. Entries are made when they are looked at.
  */
-import { erroredError } from './error.ts'
 import type { ObjectId } from './identity.ts'
 import { decodePath, encodePath } from './path-bytes.ts'
 import type { EntryMode, PathChange, Tree, TreeEntry } from './source.ts'
+import { boundsOf, endOfLine, headOf, LinePatches } from './tree-lines.ts'
 
 const zero = 0x00
-const tab = 0x09
 const space = 0x20
 const slash = 0x2f
+
+/** More lines than this that stand for others, and all lines are copied into one piece. */
+const maxPatches = 256
 
 export type ListedTreeParts = { lines: Buffer; starts: Uint32Array; paths: Uint32Array }
 
@@ -21,12 +23,15 @@ export class ListedTree implements Tree {
   readonly #starts: Uint32Array
   /** Where each line's path begins. */
   readonly #paths: Uint32Array
+  /** Lines that count in the place of those in `#lines`: trees beside each other share all the others. */
+  readonly #patches: LinePatches
   readonly length: number
 
-  private constructor(lines: Buffer, starts: Uint32Array, paths: Uint32Array) {
+  private constructor(lines: Buffer, starts: Uint32Array, paths: Uint32Array, patches = LinePatches.none) {
     this.#lines = lines
     this.#starts = starts
     this.#paths = paths
+    this.#patches = patches
     this.length = paths.length
   }
 
@@ -76,26 +81,40 @@ export class ListedTree implements Tree {
   }
 
   modeAt(position: number): EntryMode {
-    const start = this.#starts[position] ?? 0
+    const { lines, start } = this.#headAt(position)
     // `100644`, `100755`, `120000`, `160000`; old git wrote 100664 for what is 100644 today.
-    switch (this.#lines[start + 1]) {
+    switch (lines[start + 1]) {
       case 0x32:
         return 'symlink'
       case 0x36:
         return 'submodule'
       default:
-        return this.#lines[start + 3] === 0x37 ? 'executable' : 'file'
+        return lines[start + 3] === 0x37 ? 'executable' : 'file'
     }
   }
 
   oidAt(position: number): ObjectId {
-    const end = (this.#paths[position] ?? 1) - 1
-    return this.#lines.toString('latin1', this.#lines.lastIndexOf(space, end) + 1, end) as ObjectId // git prints full ids
+    const { lines, end } = this.#headAt(position)
+    return lines.toString('latin1', lines.lastIndexOf(space, end) + 1, end) as ObjectId // git prints full ids
   }
 
   /** The bytes of the lines of a range, as git printed them. */
   lines(from: number, to: number): Buffer {
-    return this.#lines.subarray(this.#starts[from] ?? 0, this.#starts[to] ?? 0)
+    const pieces = this.pieces(from, to)
+    return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
+  }
+
+  /** The same bytes, uncopied: one piece behind the other. */
+  pieces(from: number, to: number): Buffer[] {
+    if (this.#patches.size === 0) return [this.#lines.subarray(this.#starts[from] ?? 0, this.#starts[to] ?? 0)]
+    const pieces: Buffer[] = []
+    let at = this.#starts[from] ?? 0
+    for (const [position, line] of this.#patches.within(from, to)) {
+      pieces.push(this.#lines.subarray(at, this.#starts[position] ?? 0), line)
+      at = this.#starts[position + 1] ?? 0
+    }
+    pieces.push(this.#lines.subarray(at, this.#starts[to] ?? 0))
+    return pieces
   }
 
   /** First position whose path does not come before the given one. */
@@ -154,8 +173,29 @@ export class ListedTree implements Tree {
     return this.lines(position, position + 1).equals(other.lines(otherPosition, otherPosition + 1))
   }
 
-  /** The tree after changes; each path at most once. Unchanged lines are copied, not read. */
+  /** The tree after changes; each path at most once. Unchanged lines are shared or copied, not read. */
   after(changes: readonly PathChange[]): ListedTree {
+    return this.#patched(changes) ?? this.#copied(changes)
+  }
+
+  /** Where paths stay, and lines as long as they are. */
+  #patched(changes: readonly PathChange[]): ListedTree | null {
+    if (changes.length > maxPatches) return null
+    const lines = new Map<number, Buffer>()
+    for (const { path, to } of changes) {
+      const position = this.find(path)
+      if (position < 0 || to === null) return null
+      const start = this.#starts[position] ?? 0
+      const pathStart = this.#paths[position] ?? 0
+      const head = headOf(to)
+      if (head.length !== pathStart - start) return null
+      lines.set(position, Buffer.concat([head, this.#lines.subarray(pathStart, this.#starts[position + 1] ?? 0)]))
+    }
+    const patches = this.#patches.with(lines)
+    return patches.size > maxPatches ? null : new ListedTree(this.#lines, this.#starts, this.#paths, patches)
+  }
+
+  #copied(changes: readonly PathChange[]): ListedTree {
     const sorted = changes
       .map((change) => ({ change, path: encodePath(change.path) }))
       .sort((left, right) => Buffer.compare(left.path, right.path))
@@ -171,9 +211,8 @@ export class ListedTree implements Tree {
         paths[count] = (this.#paths[position] ?? 0) + moved
         count += 1
       }
-      const lines = this.lines(from, to)
-      parts.push(lines)
-      size += lines.length
+      parts.push(...this.pieces(from, to))
+      size += (this.#starts[to] ?? 0) - (this.#starts[from] ?? 0)
     }
     let from = 0
     for (const { change, path } of sorted) {
@@ -196,12 +235,20 @@ export class ListedTree implements Tree {
 
   /** Its bytes, for a cache: `fromParts` makes the same tree of them without looking at each line. */
   parts(): ListedTreeParts {
-    return { lines: this.#lines, starts: this.#starts, paths: this.#paths }
+    return { lines: this.lines(0, this.length), starts: this.#starts, paths: this.#paths }
   }
 
   /** From what `parts` gave, unchanged. */
   static fromParts({ lines, starts, paths }: ListedTreeParts): ListedTree {
     return new ListedTree(lines, starts, paths)
+  }
+
+  /** Where a line's mode, type and id are: all of it up to the tab. */
+  #headAt(position: number): { lines: Buffer; start: number; end: number } {
+    const start = this.#starts[position] ?? 0
+    const end = (this.#paths[position] ?? 1) - 1
+    const patch = this.#patches.size === 0 ? undefined : this.#patches.at(position)
+    return patch === undefined ? { lines: this.#lines, start, end } : { lines: patch, start: 0, end: end - start }
   }
 
   #endOfPath(position: number): number {
@@ -234,49 +281,4 @@ export class ListedTree implements Tree {
     }
     return true
   }
-}
-
-const endOfLine = Buffer.of(zero)
-
-const modes: Record<EntryMode, string> = {
-  file: '100644 blob',
-  executable: '100755 blob',
-  symlink: '120000 blob',
-  submodule: '160000 commit',
-}
-
-const headOf = ({ mode, oid }: TreeEntry): Buffer => Buffer.from(`${modes[mode]} ${oid}\t`, 'latin1')
-
-/** Where lines and their paths begin. */
-function boundsOf(lines: Buffer): [Uint32Array, Uint32Array] {
-  const expected = Math.ceil(lines.length / 80)
-  let starts = new Uint32Array(expected + 1)
-  let paths = new Uint32Array(expected + 1)
-  // Lines but those of submodules have heads of one length: it is tried before the tab is looked for.
-  const usual = lines.indexOf(tab) + 1 - (lines[1] === 0x36 ? 'commit'.length - 'blob'.length : 0)
-  let count = 0
-  let at = 0
-  while (at < lines.length) {
-    if (count + 2 > starts.length) {
-      starts = grown(starts)
-      paths = grown(paths)
-    }
-    const path = lines[at + usual - 1] === tab ? at + usual : lines.indexOf(tab, at) + 1
-    let end = path
-    while (end < lines.length && lines[end] !== zero) end += 1
-    if (path === 0 || end >= lines.length) throw erroredError('OBJECT_READ', 'what git ls-tree printed was cut short')
-    if (lines[at + 3] === 0x36 && lines[at + 4] === 0x36) lines[at + 4] = 0x34 // 100664
-    starts[count] = at
-    paths[count] = path
-    count += 1
-    at = end + 1
-  }
-  starts[count] = lines.length
-  return [starts.slice(0, count + 1), paths.slice(0, count)]
-}
-
-function grown(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(numbers.length * 2)
-  larger.set(numbers)
-  return larger
 }

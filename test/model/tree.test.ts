@@ -33,6 +33,9 @@ const path = fc.oneof(
 const entry = fc
   .tuple(path, fc.constantFrom<EntryMode>('file', 'executable', 'symlink', 'submodule'), fc.nat(15))
   .map(([name, mode, digit]): TreeEntry => ({ path: name, mode, oid: oid(digit) }))
+const content = fc
+  .tuple(fc.constantFrom<EntryMode>('file', 'executable', 'symlink', 'submodule'), fc.nat(15))
+  .map(([mode, digit]) => ({ mode, oid: oid(digit) }))
 const entries = fc.uniqueArray(entry, { selector: (one) => one.path, maxLength: 12 })
 
 const inOrder = (some: readonly TreeEntry[]): TreeEntry[] =>
@@ -79,6 +82,39 @@ describe('a tree as lines', () => {
     )
   })
 
+  it('is after changes of contents and back what it would be made anew, however they follow each other', () => {
+    const rounds = fc.array(fc.array(fc.tuple(fc.nat(), content), { maxLength: 4 }), { maxLength: 5 })
+    fc.assert(
+      fc.property(entries, rounds, entries, (some, turns, last) => {
+        let tree = ListedTree.fromEntries(some)
+        let now = inOrder(some)
+        for (const turn of turns) {
+          if (now.length === 0) break
+          const changed = new Map(turn.map(([at, made]) => [at % now.length, made]))
+          const next = now.map((one, at) => ({ ...one, ...changed.get(at) }))
+          const after = tree.after(changesBetween(now, next))
+          assertSame(after, next)
+          assertSame(after.after(changesBetween(next, now)), now)
+          assertSame(tree, now)
+          tree = after
+          now = next
+        }
+        assertSame(tree.after(changesBetween(now, last)), inOrder(last))
+        assertSame(ListedTree.fromParts(tree.parts()), now)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is after very many changes what it would be made anew', () => {
+    const before = Array.from({ length: 700 }, (_, at) => ({ path: `f${at}`, mode: 'file' as const, oid: oid(1) }))
+    let tree = ListedTree.fromEntries(before)
+    for (const [at, entry] of before.entries()) {
+      tree = tree.after([{ path: entry.path, kind: 'modified', from: entry, to: { ...entry, oid: oid(at % 9) } }])
+    }
+    assertSame(tree, inOrder(before.map((entry, at) => ({ ...entry, oid: oid(at % 9) }))))
+  })
+
   it('takes the mode that old git wrote for a plain file', () => {
     const tree = ListedTree.fromLines(Buffer.from(`100664 blob ${oid(1)}\ta\0`))
     assert.deepEqual([...tree], [{ path: 'a', mode: 'file', oid: oid(1) }])
@@ -94,6 +130,20 @@ describe('a tree as lines', () => {
     assert.equal(ListedTree.fromLines(whole.subarray(0, 0)).length, 0)
   })
 })
+
+/** Entries, and the bytes of every range of a few. */
+function assertSame(tree: ListedTree, expected: readonly TreeEntry[]): void {
+  assert.deepEqual([...tree], expected)
+  const anew = ListedTree.fromEntries(expected)
+  assert.deepEqual(tree.lines(0, tree.length), anew.lines(0, anew.length))
+  for (let from = 0; from <= tree.length; from += 1) {
+    for (const to of [from, from + 1, from + 3]) {
+      if (to > tree.length) continue
+      assert.deepEqual(tree.lines(from, to), anew.lines(from, to))
+      assert.deepEqual(Buffer.concat(tree.pieces(from, to)), anew.lines(from, to))
+    }
+  }
+}
 
 function changesBetween(before: readonly TreeEntry[], after: readonly TreeEntry[]): PathChange[] {
   const from = new Map(before.map((one) => [one.path, one]))

@@ -142,7 +142,7 @@ export class SelectedFiles implements Iterable<SelectedInput> {
       ) {
         next += 1
       }
-      hash.update(tree.lines(first, first + (next - index)))
+      for (const piece of tree.pieces(first, first + (next - index))) hash.update(piece)
       index = next
     }
     return hash.digest('hex')

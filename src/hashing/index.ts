@@ -1,31 +1,27 @@
 /** Stable digests of plain data: the same value gives the same digest on every machine and in every version. */
 import { createHash } from 'node:crypto'
+import { CanonicalWriter } from './canonical-writer.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
 
 /** JSON with object keys in code-unit order and no spaces; `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value !== 'object') {
-    const text = JSON.stringify(value)
-    if (text === undefined) throw new TypeError(`not JSON: ${typeof value}`)
-    return text
-  }
-  let text = ''
-  if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item ?? null)}`
-    return `[${text}]`
-  }
-  const members = value as Record<string, unknown> // no array, no null: an object
-  for (const key of Object.keys(members).sort()) {
-    const member = members[key]
-    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`
-  }
-  return `{${text}}`
+  const parts: string[] = []
+  const writer = new CanonicalWriter((part) => parts.push(part))
+  writer.write(value)
+  writer.end()
+  return parts.join('')
 }
 
 /** SHA-256 as 64 hex digits. */
 export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
 
 /** Digest of a value's canonical JSON. `domain` keeps values of different kinds from ever sharing a digest. */
-export const digestOf = (domain: string, value: unknown): string =>
-  sha256(`trunkline.${domain}\0${canonicalJson(value)}`)
+export function digestOf(domain: string, value: unknown): string {
+  const hash = createHash('sha256')
+  const writer = new CanonicalWriter((part) => hash.update(part))
+  writer.put(`trunkline.${domain}\0`)
+  writer.write(value)
+  writer.end()
+  return hash.digest('hex')
+}

@@ -2,7 +2,8 @@
 import type { CommitId, OutcomeKind, Reason, ServiceName } from '../model/index.ts'
 import { reason } from '../model/index.ts'
 import type { Engine } from './engine.ts'
-import { makeRelease, planReleaseOf } from './make-release.ts'
+import { makeRelease } from './make-release.ts'
+import { planReleaseOf } from './plan-release-of.ts'
 import { openScene } from './scene.ts'
 import { studyCommit } from './study.ts'
 

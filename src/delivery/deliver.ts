@@ -11,6 +11,7 @@ import type { DeliveryResult, Engine, EnvironmentResult } from './engine.ts'
 import { followUp } from './follow-up.ts'
 import { notify } from './notify.ts'
 import { hasMovedOn, isSameWait } from './queue.ts'
+import { isReachable } from './reachable.ts'
 import type { MadeRelease } from './recorded-release.ts'
 import { releaseFor } from './release-for.ts'
 import { hintedFor } from './retry-hint.ts'
@@ -135,24 +136,6 @@ async function splitByReachability(engine: Engine, scene: Scene, routes: readonl
     refused.push(resultOf(engine, { policy: match.environment }, 'refused', [why], null))
   }
   return { open, refused }
-}
-
-export async function isReachable(
-  engine: Engine,
-  scene: Scene,
-  branch: string,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const { source } = engine.world
-  const limit = signal ?? new AbortController().signal
-  const tip =
-    branch === scene.project.trunk && scene.trunk !== null
-      ? scene.trunk
-      : await source.remoteTip(branchRef(branch), limit)
-  if (tip === null) return false
-  if (tip === scene.commit.id) return true
-  await source.ensureCommit(tip, branchRef(branch), limit)
-  return await source.isAncestor(scene.commit.id, tip)
 }
 
 /** The release could not be made: every environment the ref feeds has it in its history, or waits for it. */

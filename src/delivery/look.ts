@@ -1,15 +1,7 @@
 /** One commit's inputs and hashes: carried over from what an earlier command left where that can be, else found out. */
 import { type Commit, type CommitId, ListedTree, type ObjectId, type PathChange, type Project } from '../model/index.ts'
 import type { InputHashes, KeptSelection, Selection } from '../planning/inputs/index.ts'
-import {
-  carrySelection,
-  filesToRead,
-  hashInputs,
-  maximumReadRounds,
-  packSelection,
-  selectInputs,
-  unpackSelection,
-} from '../planning/inputs/index.ts'
+import { carrySelection, hashInputs, packSelection, unpackSelection } from '../planning/inputs/index.ts'
 import type { Builder, SourceRepository, World } from '../ports/index.ts'
 
 /** The part of an engine that looks at commits. */
@@ -59,6 +51,7 @@ export async function lookAt(engine: Looking, project: Project, commit: CommitId
 
 /** Selects anew. Contents that `near` read are not read again, and with its project what has the same files has its hash. */
 export async function lookInto(engine: Looking, project: Project, tree: ListedTree, near?: Look): Promise<Look> {
+  const { selectInputs } = await import('../planning/inputs/selecting.ts')
   const contents = await readContents(engine, project, tree, near?.contents)
   const selection = selectInputs(project, tree, contents)
   const like = near?.project === project ? near.hashes : undefined
@@ -98,6 +91,7 @@ async function readContents(
   tree: ListedTree,
   near?: Look['contents'],
 ): Promise<ReadonlyMap<ObjectId, Uint8Array>> {
+  const { filesToRead, maximumReadRounds } = await import('../planning/inputs/selecting.ts')
   const contents = new Map<ObjectId, Uint8Array>()
   const known = near instanceof Map ? (near as ReadonlyMap<ObjectId, Uint8Array>) : contents // as this function made it
   for (let round = 0; round < maximumReadRounds; round++) {

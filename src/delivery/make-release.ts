@@ -2,60 +2,17 @@
  * From a commit to its release: every check green, every artifact there, all or nothing. What exists is reused; what is
  * new is built once, whoever else builds it at the same moment (invariants 1 and 2).
  */
-import { readRecords, type Voided } from '../ledger/index.ts'
-import type { CheckRecord, Digest, Reason } from '../model/index.ts'
+import type { CheckRecord, Reason } from '../model/index.ts'
 import { erroredError, reason } from '../model/index.ts'
 import type { ReleasePlan, ReleaseStep } from '../planning/index.ts'
-import { planRelease } from '../planning/index.ts'
 import type { Engine } from './engine.ts'
+import { planReleaseOf } from './plan-release-of.ts'
 import { keepWhatIsDone, recordFailure, recordRelease } from './record-release.ts'
 import type { MadeRelease, ReleaseOptions } from './recorded-release.ts'
 import { carryOutReleaseStep, type Learned } from './release-steps.ts'
 import { retryHint } from './retry-hint.ts'
 import { runGraph } from './step-graph.ts'
 import type { Study } from './study.ts'
-
-const maxVoidedTold = 3
-
-/** What a commit needs before it has a release; reads records and asks the store for lost bytes. */
-export async function planReleaseOf(engine: Engine, study: Study, options: ReleaseOptions): Promise<ReleasePlan> {
-  const snapshot = await engine.ledger.refresh(options.signal)
-  const checkHashes = Object.values(study.checkHashes).flatMap((checks) => Object.values(checks))
-  const records = await readRecords(engine.ledger, snapshot, {
-    builds: [...new Set(Object.values(study.inputHashes))],
-    checks: [...new Set(checkHashes)],
-  })
-  const recorded = [...new Set([...records.builds.values()].map((record) => record.artifact))]
-  const missing = new Set<Digest>()
-  if (options.mayBuild && !options.checksOnly) {
-    await Promise.all(
-      recorded.map(async (digest) => {
-        if (!(await engine.world.artifacts.has(digest, options.signal))) missing.add(digest)
-      }),
-    )
-  }
-  const { voided } = await engine.ledger.records(snapshot)
-  const planned = planRelease({
-    project: study.project,
-    inputHashes: study.inputHashes,
-    checkHashes: study.checkHashes,
-    builds: records.builds,
-    checks: records.checks,
-    missing,
-    changes: study.changes,
-    retriesRed: options.retriesRed,
-  })
-  return voided.length === 0 ? planned : withVoided(planned, voided)
-}
-
-/** Records that somebody pushed without a builder's signature are absent, and what is built for it says so. */
-function withVoided(plan: ReleasePlan, voided: readonly Voided[]): ReleasePlan {
-  const reasons = voided.slice(-maxVoidedTold).map((known) => known.reason)
-  const services = plan.services.map((service) =>
-    service.action === 'build' ? { ...service, reasons: [...service.reasons, ...reasons] } : service,
-  )
-  return { ...plan, services }
-}
 
 /** How often the bytes that builds were made from may turn out not to count. */
 const maxTurns = 5

@@ -30,11 +30,11 @@ import {
   viewOf,
   yankGate,
 } from '../planning/index.ts'
-import { isReachable } from './deliver.ts'
 import { gatherDeploymentFacts } from './deployment-facts.ts'
 import { earlyGates } from './early-gates.ts'
 import type { Engine } from './engine.ts'
-import { planReleaseOf } from './make-release.ts'
+import { planReleaseOf } from './plan-release-of.ts'
+import { isReachable } from './reachable.ts'
 import { type MadeRelease, recordedRelease } from './recorded-release.ts'
 import { hintedFor } from './retry-hint.ts'
 import { openScene, policyOf, requirePolicy, type Scene } from './scene.ts'

@@ -4,6 +4,7 @@ import type {
   CommitId,
   EnvironmentName,
   InputHash,
+  ListedTree,
   ObjectId,
   PathChange,
   Project,
@@ -12,13 +13,7 @@ import type {
   TreeEntry,
 } from '../model/index.ts'
 import type { InputHashes, Selection } from '../planning/inputs/index.ts'
-import {
-  carrySelection,
-  createReuseExplanation,
-  explainHash,
-  projectFile,
-  selectOverlays,
-} from '../planning/inputs/index.ts'
+import { carrySelection, createReuseExplanation, explainHash, projectFile } from '../planning/inputs/index.ts'
 import type { PrepareRequest } from '../ports/index.ts'
 import type { Engine } from './engine.ts'
 import { type Beside, findLook, hashOf, type Look, lookAt, lookInto } from './look.ts'
@@ -71,14 +66,24 @@ export async function studyCommit(
           objectIds(inputs.deployInputs.map((selected) => selected.entry)),
         ]),
       ),
-      overlays: Object.fromEntries(
-        Object.entries(selectOverlays(project, look.tree)).map(([name, entries]) => [name, objectIds(entries)]),
-      ),
+      overlays: await overlaysOf(project, look.tree),
     },
     changes: {},
     comparedWith: null,
   }
   return options.explain ? await explained(engine, study, look, beside, options.against) : study
+}
+
+async function overlaysOf(project: Project, tree: ListedTree): Promise<Study['parts']['overlays']> {
+  const environments = Object.values(project.environments)
+  // Most projects have none, and nothing has to be loaded to say so.
+  if (environments.every(({ recipe }) => recipe.deployInputs.length === 0)) {
+    return Object.fromEntries(environments.map(({ name }) => [name, {}]))
+  }
+  const { selectOverlays } = await import('../planning/inputs/selecting.ts')
+  return Object.fromEntries(
+    Object.entries(selectOverlays(project, tree)).map(([name, entries]) => [name, objectIds(entries)]),
+  )
 }
 
 const objectIds = (entries: readonly TreeEntry[]): Record<string, ObjectId> =>

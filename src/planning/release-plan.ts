@@ -11,7 +11,7 @@ import type {
   ServiceName,
 } from '../model/index.ts'
 import { reason, short } from '../model/index.ts'
-import { ownerOf } from './inputs/select-inputs.ts'
+import { ownerOf } from './inputs/artifact-owner.ts'
 
 export type ReleaseFacts = {
   project: Project

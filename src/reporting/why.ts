@@ -1,6 +1,6 @@
 /** Why a commit rebuilds a service, or does not. */
 import type { Engine } from '../delivery/engine.ts'
-import { planReleaseOf } from '../delivery/make-release.ts'
+import { planReleaseOf } from '../delivery/plan-release-of.ts'
 import type { Scene } from '../delivery/scene.ts'
 import { type Study, studyCommit } from '../delivery/study.ts'
 import type { CommitId, ServiceName } from '../model/index.ts'

@@ -8,7 +8,6 @@ import { artifactTag } from '../artifact-tag.ts'
 import { hexOf } from '../digest.ts'
 import { emptyConfig, referrerManifest } from '../manifest.ts'
 import { mediaTypes } from '../media-types.ts'
-import { parseIndex, parseManifest } from '../oci-schema.ts'
 import { createBlobFolder } from './blob-folder.ts'
 import { prepareIncoming, writeDurably } from './durable-file.ts'
 import { atStore, orMissing } from './file-errors.ts'
@@ -62,6 +61,7 @@ export function createLayoutStore(directory: string): ArtifactStore {
   async function readIndex(): Promise<LayoutIndex | null> {
     const bytes = await orMissing(readFile(indexPath))
     if (bytes === null) return null
+    const { parseIndex } = await loadSchema()
     try {
       return parseIndex(bytes)
     } catch (cause) {
@@ -83,6 +83,7 @@ export function createLayoutStore(directory: string): ArtifactStore {
 
   async function readManifest(digest: Digest): Promise<{ manifest: Manifest; descriptor: Descriptor }> {
     const bytes = await blobs.read(digest)
+    const { parseManifest } = await loadSchema()
     try {
       const manifest = parseManifest(bytes)
       const { artifactType } = manifest
@@ -184,3 +185,6 @@ function abbreviated(directory: string): string {
   const home = homedir()
   return directory.startsWith(`${home}/`) ? `~${directory.slice(home.length)}` : directory
 }
+
+/** Schemas are loaded where there is something to parse: a plan mostly only asks what is there. */
+const loadSchema = () => import('../oci-schema.ts')

@@ -18,7 +18,8 @@ export const plan: Command = {
     withContext(invocation, nobodyWatches, async (context) => {
       const place = await context.placeToPlan(invocation.arguments[0] ?? null, textOption(invocation, 'ref'))
       const engine = await context.engine(place.commit)
-      const { showPlan } = await import('../../delivery/index.ts')
+      // Not by the room's door: it brings all that carries a plan out.
+      const { showPlan } = await import('../../delivery/show-plan.ts')
       const document = await showPlan(engine, {
         ...place,
         environment: textOption(invocation, 'env'),

@@ -1,6 +1,6 @@
 /** A commit beside one that was studied: where only contents of plain files differ, what is selected is the same. */
 import type { ListedTree, ObjectId, PathChange, TreeEntry } from '../../model/index.ts'
-import { projectFile } from './select-inputs.ts'
+import { projectFile } from './project-file.ts'
 import type { Selection } from './selected-input.ts'
 
 /** Whose content decided what is an input. */

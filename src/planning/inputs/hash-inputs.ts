@@ -9,9 +9,9 @@ import type {
   Service,
   ServiceName,
 } from '../../model/index.ts'
+import { ownerOf } from './artifact-owner.ts'
 import type { HashedService, HashManifest } from './hash-manifest.ts'
 import { packerVersion } from './packer-version.ts'
-import { ownerOf } from './select-inputs.ts'
 import type { Selection, ServiceInputs } from './selected-input.ts'
 
 export type HashRequest = {

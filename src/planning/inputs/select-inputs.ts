@@ -10,17 +10,16 @@ import {
   type Tree,
   type TreeEntry,
 } from '../../model/index.ts'
+import { ownerOf } from './artifact-owner.ts'
 import { type Claim, createClaim, type Inference } from './claim.ts'
 import { type CommitView, createCommitView, type FileContents } from './commit-view.ts'
 import { readingOf } from './files-to-read.ts'
 import { createGathering, type Gathering } from './gathering.ts'
 import { normalizePattern } from './path-pattern.ts'
+import { projectFile } from './project-file.ts'
 import { everythingBelow } from './repository-path.ts'
 import { SelectedFiles } from './selected-files.ts'
 import type { InputRule, Selection, ServiceInputs } from './selected-input.ts'
-
-/** The project file decides what is built by being read, piece by piece; as bytes it is no input unless it is named. */
-export const projectFile = 'trunkline.yaml'
 
 type Excluded = ReadonlyArray<ReadonlySet<number>>
 
@@ -133,18 +132,6 @@ export function selectOverlays(project: Project, tree: Tree): Record<Environment
       [...positionsOf(view, environment.recipe.deployInputs)].sort((left, right) => left - right).map(view.entry),
     ]),
   )
-}
-
-/** The service whose artifact this one runs: itself, or where `of` leads. */
-export function ownerOf(project: Project, name: ServiceName): ServiceName {
-  const passed = new Set<ServiceName>()
-  for (let owner = name; !passed.has(owner); ) {
-    const artifact = project.services[owner]?.artifact
-    if (artifact?.kind !== 'of') return owner
-    passed.add(owner)
-    owner = artifact.service
-  }
-  throw new Error(`the artifacts of ${name} run in a circle`) // configuration refuses this
 }
 
 /** Services that run another's artifact, by the service that builds it. */

@@ -1,6 +1,6 @@
 import type { Project, Tree } from '../../model/index.ts'
 import { createCommitView } from './commit-view.ts'
-import { projectFile } from './select-inputs.ts'
+import { projectFile } from './project-file.ts'
 import type { Selection } from './selected-input.ts'
 
 /** Paths that are inputs of nothing: no build, check, preparation or deployment of any service or environment. */

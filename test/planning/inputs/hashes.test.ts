@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Service } from '../../../src/model/index.ts'
-import { hashInputs, selectInputs } from '../../../src/planning/inputs/index.ts'
+import { hashInputs } from '../../../src/planning/inputs/index.ts'
+import { selectInputs } from '../../../src/planning/inputs/selecting.ts'
 import {
   executable,
   type Files,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createReuseExplanation, explainHash, projectKeys } from '../../../src/planning/inputs/index.ts'
+import { createReuseExplanation, explainHash } from '../../../src/planning/inputs/index.ts'
+import { projectKeys } from '../../../src/planning/inputs/selecting.ts'
 import { type Files, hash, noteCodes, pathsOf, projectOf, select, serviceOf, treeOf } from './tiny-repository.ts'
 
 describe('a file reduced to keys', () => {

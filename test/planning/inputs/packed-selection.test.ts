@@ -8,9 +8,9 @@ import {
   type KeptSelection,
   packSelection,
   type Selection,
-  selectInputs,
   unpackSelection,
 } from '../../../src/planning/inputs/index.ts'
+import { selectInputs } from '../../../src/planning/inputs/selecting.ts'
 import { changesBetween, historyOf, historyProject as project } from './random-history.ts'
 import { type Files, readFiles, treeOf } from './tiny-repository.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { selectOverlays, unclaimedPaths } from '../../../src/planning/inputs/index.ts'
+import { selectOverlays, unclaimedPaths } from '../../../src/planning/inputs/selecting.ts'
 import {
   type Files,
   inputsOf,

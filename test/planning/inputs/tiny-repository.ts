@@ -1,15 +1,8 @@
 /** Trees and projects for these tests, in a few lines: contents stand for blobs, and their digests for object ids. */
 import { sha256 } from '../../../src/hashing/index.ts'
 import type { EntryMode, ObjectId, Project, Reason, Service, TreeEntry } from '../../../src/model/index.ts'
-import {
-  type FileContents,
-  filesToRead,
-  hashInputs,
-  type InputHashes,
-  maximumReadRounds,
-  type Selection,
-  selectInputs,
-} from '../../../src/planning/inputs/index.ts'
+import { type FileContents, hashInputs, type InputHashes, type Selection } from '../../../src/planning/inputs/index.ts'
+import { filesToRead, maximumReadRounds, selectInputs } from '../../../src/planning/inputs/selecting.ts'
 
 /** Path to text, or to what is not a plain file. */
 export type Files = Record<string, string | { mode: EntryMode; content: string }>

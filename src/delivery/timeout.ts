@@ -2,6 +2,9 @@
 import { erroredError } from '../model/index.ts'
 import type { Clock } from '../ports/index.ts'
 
+/** Nobody reads it; an error made for each call would cost more than the call. */
+const isDone = new Error('done')
+
 /** Runs `action` with a signal that aborts after `timeoutMs` (errored `TIMEOUT`). */
 export async function withTimeout<T>(
   clock: Clock,
@@ -17,6 +20,6 @@ export async function withTimeout<T>(
   try {
     return await action(over.signal)
   } finally {
-    timer.abort(new Error('done'))
+    timer.abort(isDone)
   }
 }

@@ -1,5 +1,5 @@
 /** Stable digests of plain data: the same value gives the same digest on every machine and in every version. */
-import { createHash } from 'node:crypto'
+import crypto from 'node:crypto'
 import { CanonicalWriter } from './canonical-writer.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
@@ -14,11 +14,15 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** SHA-256 as 64 hex digits. */
-export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
+export const sha256: (content: string | Uint8Array) => string =
+  // In one call it takes half the time; the first releases of Node 20 do not have it.
+  typeof crypto.hash === 'function'
+    ? (content) => crypto.hash('sha256', content)
+    : (content) => crypto.createHash('sha256').update(content).digest('hex')
 
 /** Digest of a value's canonical JSON. `domain` keeps values of different kinds from ever sharing a digest. */
 export function digestOf(domain: string, value: unknown): string {
-  const hash = createHash('sha256')
+  const hash = crypto.createHash('sha256')
   const writer = new CanonicalWriter((part) => hash.update(part))
   writer.put(`trunkline.${domain}\0`)
   writer.write(value)

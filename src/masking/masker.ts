@@ -30,13 +30,17 @@ export const unmaskableSecrets = (secrets: Iterable<string>): string[] =>
 /**
  * Compiles secrets (values, as they are given to processes) into one scanner. Each is found as it is, line by line, and
  * in base64, base64url, hex, URL-encoded, JSON-escaped, shell-quoted and HTML-escaped form. Masking takes time linear in the text.
+ * Compiling waits for the first text: most deployments have nothing to mask.
  */
 export function createMasker(secrets: Iterable<string>): Masker {
-  const forms = new Set<string>()
-  for (const secret of new Set(secrets)) for (const form of secretForms(secret)) forms.add(form)
-  if (forms.size === 0) return passThrough
-  const scanner = compileForms(forms)
-  const openStream = () => maskingStream(scanner)
+  const values = [...new Set(secrets)].filter((secret) => !isTrivialSecret(secret))
+  if (values.length === 0) return passThrough
+  let compiled: FormScanner | null = null
+  const scanner = (): FormScanner => {
+    compiled ??= compileForms(new Set(values.flatMap((secret) => [...secretForms(secret)])))
+    return compiled
+  }
+  const openStream = () => maskingStream(scanner())
 
   return {
     mask(text) {

@@ -76,11 +76,16 @@ export function generationOf(release: Release, name: ServiceName, environment: E
   if (service === undefined) throw new Error(`the release has no service ${name}`)
   const { artifact, run, env, deployInputs } = service
   const deploy = deployInputsOf(release, name, environment)
-  return digestOf('generation', { artifact, run, env, ...(deploy === null ? { deployInputs } : { deploy }) }).slice(
-    0,
-    32,
-  )
+  const known = deploy === null ? generations.get(service) : undefined
+  if (known !== undefined) return known
+  const made = { artifact, run, env, ...(deploy === null ? { deployInputs } : { deploy }) }
+  const generation = digestOf('generation', made).slice(0, 32)
+  if (deploy === null) generations.set(service, generation)
+  return generation
 }
+
+/** Facts, plan and rollout ask again and again; a released service never changes. */
+const generations = new WeakMap<ReleasedService, string>()
 
 /** Which files and images say how a service is deployed in one environment; null where it is described for no cluster. */
 export function deployInputsOf(

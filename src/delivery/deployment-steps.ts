@@ -1,6 +1,6 @@
 /** Carries out a deployment's steps: each idempotent, each with its verdict; faults are thrown and retried with a bound. */
-import type { DeploymentStep, Reason, StepOutcome, Verdict } from '../model/index.ts'
-import { passed, reason, TrunklineError } from '../model/index.ts'
+import type { DeploymentStep, PassedStage, Reason, StepOutcome, Verdict } from '../model/index.ts'
+import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../ports/index.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import { StepFault } from './fault.ts'
@@ -125,9 +125,32 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
   const targetContext: TargetContext = {
     ...contextFor(context, step.id, step.service),
     verifyStage: (stage, signal) => verifyStage(stage, step.verifications ?? [], { ...context, signal }),
+    stagePassed: ({ weight }) => recordStage(run, step, weight),
   }
   const verdict = await target.ensure(request, targetContext)
   return verdict.ok ? await target.verify(request, targetContext) : verdict
+}
+
+/** So that history tells how far a rollout came, and who looks now sees where it is. Once, whoever goes on with it. */
+async function recordStage(
+  run: DeploymentRun,
+  { service, strategy }: StepOf<'rollout'>,
+  weight: number,
+): Promise<void> {
+  if (!isStaged(strategy)) return
+  const { stages } = strategy
+  const index = stages.findIndex((stage) => stage.weight === weight)
+  if (index < 0) throw new Error(`${service} has no stage of ${weight} %`)
+  const stage: PassedStage = {
+    ...{ service, weight, step: index + 1, of: stages.length },
+    next: stages[index + 1]?.weight ?? null,
+  }
+  const { id: deployment, candidate, gathered } = run
+  await run.session.appendOn(({ deployment: active }) =>
+    (active?.stages?.[service]?.step ?? 0) >= stage.step
+      ? []
+      : [{ kind: 'verified', deployment, candidate, unyanks: gathered.unyanks, reasons: [], stage }],
+  )
 }
 
 async function removeService(step: StepOf<'remove'>, context: StepContext): Promise<Verdict> {

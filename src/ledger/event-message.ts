@@ -1,6 +1,6 @@
 /** The commit message of an event: a subject a person can read, trailers a tool can parse. */
 import type { Actor, LedgerEvent } from '../model/index.ts'
-import { short } from '../model/index.ts'
+import { short, stageText } from '../model/index.ts'
 import type { StateCommit } from '../ports/index.ts'
 
 export function eventMessage(event: LedgerEvent): Pick<StateCommit, 'subject' | 'body' | 'trailers'> {
@@ -39,7 +39,9 @@ export function subjectOf(event: LedgerEvent): string {
         ? `${environment}: ${event.candidate.version} is what already runs here`
         : `${environment}: ${event.candidate.version} is live`
     case 'verified':
-      return `${environment}: verified ${event.candidate.version}`
+      return event.stage === undefined
+        ? `${environment}: verified ${event.candidate.version}`
+        : `${environment}: verified ${event.candidate.version} in ${stageText(event.stage)}`
     case 'failed':
       return `${environment}: ${event.candidate.version} failed${event.step ? ` at ${event.step}` : ''}`
     case 'errored':

@@ -6,6 +6,7 @@ import type {
   EnvironmentState,
   KnownHook,
   LedgerEvent,
+  PassedStage,
   Reaction,
   ReleaseId,
   Running,
@@ -66,6 +67,7 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
         plan: event.plan,
         startedAt: resumed?.startedAt ?? event.at,
         services: event.services,
+        ...(resumed?.stages === undefined ? {} : { stages: resumed.stages }),
         hooks: resumed?.hooks ?? { ...before.unresolved, ...unresolvedHooks(before.deployment) },
         phase: 'running',
         errors: resumed?.errors ?? 0,
@@ -80,6 +82,11 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
       return state
     }
     case 'verified': {
+      if (event.stage !== undefined) {
+        if (before.deployment !== null && before.deployment.id === event.deployment)
+          state.deployment = withStage(before.deployment, event.stage)
+        return state
+      }
       const entry = {
         view: event.candidate.view,
         release: event.candidate.release,
@@ -325,6 +332,11 @@ function withIrreversible(before: EnvironmentState, deployment: ActiveDeployment
   }))
   return newest([...before.irreversible, ...ran], maxIrreversible)
 }
+
+const withStage = (deployment: ActiveDeployment, stage: PassedStage): ActiveDeployment => ({
+  ...deployment,
+  stages: { ...deployment.stages, [stage.service]: stage },
+})
 
 function withHook(
   deployment: ActiveDeployment,

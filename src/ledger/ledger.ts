@@ -214,7 +214,7 @@ export function createLedger({ store, prefix, clock, actor, findSigner = nobody 
     for (const { event, voided } of await history(snapshot, name, limit)) {
       if (voided !== undefined) continue
       if (event.kind === 'failed' && event.candidate.view === view) return false
-      if (event.kind === 'verified' && event.candidate.view === view) return true
+      if (event.kind === 'verified' && event.stage === undefined && event.candidate.view === view) return true
     }
     return false
   }

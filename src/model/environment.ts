@@ -84,7 +84,8 @@ export type EventDetail =
       hooks: Record<string, string>
       unyanks: number
     }
-  | { kind: 'verified'; deployment: DeploymentId | null; candidate: Candidate; unyanks: number }
+  /** With `stage` it says that of a part of the way alone: the release is verified by the event without. */
+  | { kind: 'verified'; deployment: DeploymentId | null; candidate: Candidate; unyanks: number; stage?: PassedStage }
   /** `deployment` is null where the release itself could not be made (a red check, a failed build). */
   | {
       kind: 'failed'
@@ -143,6 +144,22 @@ export type EventDetail =
 
 /** A commit on its way to an environment; its release may not exist (yet, or ever). Every `Candidate` is one. */
 export type Attempt = Omit<Candidate, 'release' | 'view'> & { release: ReleaseId | null; view: ViewHash | null }
+
+/** A stage of one service's rollout, verified. */
+export type PassedStage = {
+  service: ServiceName
+  /** Percent of new requests that the new set has reached. */
+  weight: number
+  /** Counts from 1. */
+  step: number
+  of: number
+  /** The weight of the stage that follows; null after the last. */
+  next: number | null
+}
+
+/** `carts at 10 %, stage 1 of 3` */
+export const stageText = ({ service, weight, step, of }: PassedStage): string =>
+  `${service} at ${weight} %, stage ${step} of ${of}`
 
 export type Trigger = 'route' | 'deploy' | 'rollback' | 'retry' | 'reaction'
 
@@ -207,6 +224,8 @@ export type ActiveDeployment = {
   services: ServiceName[]
   /** Hooks of this deployment, by key. */
   hooks: Record<string, KnownHook>
+  /** The last stage that each service's rollout has passed. Absent where none has. */
+  stages?: Record<ServiceName, PassedStage>
   /**
    * `running` also when its controller died; `reacting` after `failed`, until each reaction is done;
    * `errored` and `aborted` stay until someone goes on with them or a newer release replaces them.

@@ -95,6 +95,8 @@ export type TargetContext = {
   log(line: string): void
   /** Between the stages of a rollout: whether it may go on. Absent where nothing is to be verified. */
   verifyStage?(stage: StageToVerify, signal: AbortSignal): Promise<Verdict>
+  /** Writes down that a stage is verified wherever it runs, before the platform goes on to the next. Idempotent. */
+  stagePassed?(stage: Pick<StageToVerify, 'service' | 'weight'>): Promise<void>
 }
 
 /** Facts a platform adds to a plan before it is approved: a change set, a plan file. */

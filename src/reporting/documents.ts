@@ -7,6 +7,7 @@ import type {
   EnvironmentName,
   InputHash,
   LedgerEvent,
+  PassedStage,
   PlanHash,
   Reason,
   ReleaseId,
@@ -30,7 +31,14 @@ export type EnvironmentStatus = {
   /** The release that runs here has been yanked. */
   yanked: boolean
   /** The deployment under way. */
-  deployment: { id: DeploymentId; phase: string; version: string; startedAt: string } | null
+  deployment: {
+    id: DeploymentId
+    phase: string
+    version: string
+    startedAt: string
+    /** Of services that are rolled out in stages: the last one that each has passed. Absent where none has. */
+    stages?: PassedStage[]
+  } | null
   waiting: { version: string; plan: PlanHash | null; reasons: Reason[]; since: string } | null
   /** How the last attempt ended, where that was not well. */
   lastFailure: {

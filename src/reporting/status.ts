@@ -103,6 +103,7 @@ function describe(
             phase: deployment.phase,
             version: deployment.candidate.version,
             startedAt: deployment.startedAt,
+            ...(deployment.stages === undefined ? {} : { stages: Object.values(deployment.stages) }),
           },
     waiting:
       waiting === null

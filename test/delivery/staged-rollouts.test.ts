@@ -1,7 +1,13 @@
 /** Rollouts in stages as the engine sees them: verified between the stages, approved with them, never on the way back. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Bench, codes, createBench, outcomes, type ShopConfig, shopConfig } from '../fixtures/world.ts'
+import { renderLog } from '../../src/cli/view/pages/log-page.ts'
+import { renderStatus } from '../../src/cli/view/pages/status-page.ts'
+import { erroredError } from '../../src/model/index.ts'
+import { statusOf } from '../../src/reporting/status.ts'
+import { type Bench, codes, createBench, gate, outcomes, type ShopConfig, shopConfig } from '../fixtures/world.ts'
+
+const plain = { colour: false, unicode: true, width: 120 }
 
 const steps = [
   { weight: 10, pause: 0, verify: 'it answers' },
@@ -74,6 +80,52 @@ describe('rollouts in stages', () => {
     assert.deepEqual(weighings(bench), ['weigh carts 10 %', 'weigh carts 0 %'], 'the way back has no stages')
     assert.deepEqual(bench.target('stage').running(), before)
     assert.equal((await bench.yanks()).length, 1)
+  })
+
+  test('the ledger tells each stage that passed, once, and status where the rollout is', async () => {
+    await using bench = await createBench({ config: canaryConfig() })
+    await bench.deliver('main')
+    await bench.push('main', { 'carts/main.txt': 'carts two' })
+    const middle = gate()
+    bench.target('stage').onEffect = (effect) => (effect === 'weigh carts 50 %' ? middle.pass() : undefined)
+    const delivered = bench.deliver('main')
+    await middle.reached
+    const [stage] = await statusOf(bench.engine, await bench.scene(), ['stage'], new AbortController().signal)
+    assert.deepEqual(stage?.deployment?.stages, [{ service: 'carts', weight: 10, step: 1, of: 3, next: 50 }])
+    const page = renderStatus({ environments: stage === undefined ? [] : [stage] }, plain, { nowMs: bench.clock.now() })
+    assert.ok(
+      page.some((line) => line.includes('carts in stage 2 of 3: to 50 % of new requests')),
+      page.join('\n'),
+    )
+    assert.deepEqual((await bench.state('stage')).verified.length, 1, 'a stage verifies no release')
+    middle.open()
+    assert.deepEqual(outcomes(await delivered), { stage: 'succeeded' })
+
+    const history = await bench.history('stage')
+    const lines = renderLog(history, plain, { nowMs: bench.clock.now() }).filter((line) => line.includes(', stage '))
+    assert.deepEqual(lines.map((line) => /verified.*(carts at .*?) {2}/.exec(line)?.[1]).reverse(), [
+      'carts at 10 %, stage 1 of 3',
+      'carts at 50 %, stage 2 of 3',
+      'carts at 100 %, stage 3 of 3',
+    ])
+    assert.equal((await bench.state('stage')).deployment, null)
+    assert.equal((await bench.state('stage')).verified.length, 2)
+  })
+
+  test('who goes on after a crash between two stages does not write down again what has passed', async () => {
+    await using bench = await createBench({ config: canaryConfig() })
+    await bench.deliver('main')
+    await bench.push('main', { 'carts/main.txt': 'carts two' })
+    bench.target('stage').onEffect = (effect) => {
+      if (effect === 'weigh carts 50 %') throw erroredError('AWAY', 'the platform is away')
+    }
+    assert.deepEqual(outcomes(await bench.deliver('main')), { stage: 'errored' })
+    bench.target('stage').onEffect = () => {}
+    assert.deepEqual(outcomes(await bench.advance()), { stage: 'succeeded' })
+    const steps = (await bench.history('stage')).flatMap(({ event }) =>
+      event.kind === 'verified' && event.stage !== undefined ? [event.stage.step] : [],
+    )
+    assert.deepEqual(steps.reverse(), [1, 2, 3])
   })
 
   test('the plan shows the stages', async () => {

@@ -61,6 +61,19 @@ export const anyEvent: fc.Arbitrary<EventDetail> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('verified' as const), deployment: maybeDeployment, candidate: candidates, unyanks }),
   fc.record({
+    kind: fc.constant('verified' as const),
+    deployment: maybeDeployment,
+    candidate: candidates,
+    unyanks,
+    stage: fc.record({
+      service: fc.constantFrom('carts', 'products'),
+      weight: fc.constantFrom(0, 10, 100),
+      step: fc.integer({ min: 1, max: 3 }),
+      of: fc.constant(3),
+      next: fc.constantFrom(50, null),
+    }),
+  }),
+  fc.record({
     kind: fc.constant('failed' as const),
     deployment: maybeDeployment,
     candidate: candidates,

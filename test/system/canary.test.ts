@@ -50,6 +50,7 @@ describe('a canary', () => {
     const watched = project.start(['deliver'])
     await watched.says(/web: 50 %, watching/)
     assert.deepEqual(await newSetOf(project), { weight: 50 })
+    assert.match((await project.trunkline(['status'])).stdout, /web in stage 2 of 2: to 100 % of new requests/)
     assert.deepEqual(await answers(project), ['version 1', 'version 2'])
     assert.equal((await project.trunkline(['cancel', 'stage'])).exitCode, 0)
     assert.equal((await watched.ended).exitCode, 1)
@@ -59,6 +60,11 @@ describe('a canary', () => {
     assert.equal((await project.json(0, ['deliver'])).outcome, 'succeeded')
     assert.deepEqual(await answers(project), ['version 3'])
     assert.equal(await newSetOf(project), undefined)
+    assert.match(
+      (await project.trunkline(['log', 'stage'])).stdout,
+      /verified .*web at 100 %, stage 2 of 2\b[\s\S]*web at 50 %, stage 1 of 2\b/,
+    )
+    assert.equal((await project.trunkline(['verify-ledger'])).exitCode, 0)
 
     await release(project, 'version 4', '10m')
     const killed = project.start(['deliver'])

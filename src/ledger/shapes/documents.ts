@@ -72,6 +72,8 @@ const waiting = object({
   until: nullable(time),
 })
 
+const passedStage = object({ service: name, weight: count, step: count, of: count, next: nullable(count) })
+
 const activeDeployment = object({
   id: deploymentId,
   trigger,
@@ -90,6 +92,7 @@ const activeDeployment = object({
       startedBy: optional(deploymentId),
     }),
   ),
+  stages: optional(mappingOf(name, passedStage)),
   phase: oneOf('running', 'reacting', 'errored', 'aborted'),
   errors: count,
   reactions,
@@ -139,7 +142,7 @@ export const eventShape: Shape = all(
       hooks: hookKeys,
       unyanks: count,
     }),
-    verified: object({ deployment: maybeDeployment, candidate, unyanks: count }),
+    verified: object({ deployment: maybeDeployment, candidate, unyanks: count, stage: optional(passedStage) }),
     failed: object({ ...failure, reactions }),
     errored: object(failure),
     aborted: object({ deployment: deploymentId }),

@@ -105,6 +105,7 @@ async function goThroughStages(rollout: StagedRollout): Promise<Verdict> {
     if (status.kind === 'verify' && isReadyToVerify(looked, stage)) {
       const verdict = await verifyWatching(rollout, stage, looked)
       if (!verdict.ok) return await failed(rollout, verdict)
+      await context.stagePassed?.({ service: rollout.service, weight: stage.weight })
       for (const host of hosts) {
         const { generation } = host.template
         due.set(host.name, [...(due.get(host.name) ?? []), { kind: 'note-verified', generation, weight: stage.weight }])

@@ -57,6 +57,10 @@ const details: EventDetail[] = [
   { kind: 'hook-ended', deployment, hook: 'migrate', key: 'k', outcome: 'succeeded', logTail: ['done'] },
   { kind: 'verified', deployment, candidate: candidate(1), unyanks: 0 },
   {
+    ...{ kind: 'verified', deployment, candidate: candidate(1), unyanks: 0 },
+    stage: { service: 'carts', weight: 10, step: 1, of: 3, next: 50 },
+  },
+  {
     ...{ kind: 'succeeded', deployment, trigger: 'route', candidate: candidate(1), unyanks: 0 },
     ...{ services: { carts: service }, hooks: { migrate: 'k' } },
   },

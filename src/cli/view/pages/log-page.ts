@@ -1,5 +1,5 @@
 /** `log`: the ledger, one line an event, newest first as it is given. */
-import { type Attempt, type EventKind, type LedgerEvent, short } from '../../../model/index.ts'
+import { type Attempt, type EventKind, type LedgerEvent, short, stageText } from '../../../model/index.ts'
 import {
   count,
   createPen,
@@ -79,7 +79,7 @@ function subject(event: LedgerEvent): string[] {
     case 'succeeded':
       return [named(event.candidate), event.deployment === null ? 'no rollout' : '']
     case 'verified':
-      return [named(event.candidate)]
+      return [named(event.candidate), event.stage === undefined ? '' : stageText(event.stage)]
     case 'failed':
     case 'errored':
       return [named(event.candidate), event.step === null ? why : `at ${event.step}${why === '' ? '' : `: ${why}`}`]

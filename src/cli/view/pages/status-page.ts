@@ -1,5 +1,5 @@
 /** `status`: what runs where, and how it is. */
-import { short } from '../../../model/index.ts'
+import { type PassedStage, short } from '../../../model/index.ts'
 import {
   createPen,
   formatElapsed,
@@ -90,6 +90,8 @@ function remarks(environment: EnvironmentStatus, pen: Pen, nowMs: number): Line[
   if (deployment !== null) {
     const elapsed = formatElapsed(nowMs - Date.parse(deployment.startedAt))
     lines.push([pen.accent('  deploying '), pen.plain(deployment.version), pen.dim(` for ${elapsed}`)])
+    for (const stage of deployment.stages ?? [])
+      lines.push([pen.plain(`    ${stage.service} `), pen.dim(stageNow(stage))])
   }
   if (held !== null) {
     lines.push([pen.warn('  held'), pen.plain(` by ${held.actor.name} `), pen.dim(formatRelative(held.at, nowMs))])
@@ -106,6 +108,10 @@ function remarks(environment: EnvironmentStatus, pen: Pen, nowMs: number): Line[
   if (lastFailure !== null) lines.push(...failure(lastFailure, pen, nowMs))
   return lines
 }
+
+/** The stage that runs is the one after the last that has passed. */
+const stageNow = ({ step, of, next }: PassedStage): string =>
+  next === null ? `passed all ${of} stages` : `in stage ${step + 1} of ${of}: to ${next} % of new requests`
 
 /** `failed v1.2.0 3 min ago, rolled back to v1.1.1`, and why. */
 function failure(

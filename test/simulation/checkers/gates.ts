@@ -84,7 +84,13 @@ function wasVerified(
   for (const { event, atMs } of entries) {
     if (atMs > toMs) break
     if (atMs > fromMs && isVerified) return true
-    if (event.kind === 'verified' && event.stage === undefined && sees(event.candidate.release) && event.unyanks >= unyanks) isVerified = true
+    if (
+      event.kind === 'verified' &&
+      event.stage === undefined &&
+      sees(event.candidate.release) &&
+      event.unyanks >= unyanks
+    )
+      isVerified = true
     if (event.kind === 'failed' && event.deployment !== null && sees(event.candidate.release)) isVerified = false
   }
   return isVerified

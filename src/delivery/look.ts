@@ -1,6 +1,6 @@
 /** One commit's inputs and hashes: carried over from what an earlier command left where that can be, else found out. */
 import { type Commit, type CommitId, ListedTree, type ObjectId, type PathChange, type Project } from '../model/index.ts'
-import type { InputHashes, KeptSelection, Selection } from '../planning/inputs/index.ts'
+import type { FileContents, InputHashes, KeptSelection, Selection } from '../planning/inputs/index.ts'
 import { carrySelection, hashInputs, packSelection, unpackSelection } from '../planning/inputs/index.ts'
 import type { Builder, SourceRepository, World } from '../ports/index.ts'
 
@@ -49,13 +49,22 @@ export async function lookAt(engine: Looking, project: Project, commit: CommitId
   return await lookInto(engine, project, ListedTree.of(await engine.world.source.tree(commit)))
 }
 
-/** Selects anew. Contents that `near` read are not read again, and with its project what has the same files has its hash. */
-export async function lookInto(engine: Looking, project: Project, tree: ListedTree, near?: Look): Promise<Look> {
+/** Selects anew. */
+export async function lookInto(engine: Looking, project: Project, tree: ListedTree): Promise<Look> {
+  const { contents, selection } = await selectAnew(engine, project, tree, new Map())
+  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection) }
+}
+
+/** Inputs, with no regard to those of another commit. Contents that are `known` are not read again. */
+export async function selectAnew(
+  engine: Looking,
+  project: Project,
+  tree: ListedTree,
+  known: FileContents,
+): Promise<{ contents: FileContents; selection: Selection }> {
   const { selectInputs } = await import('../planning/inputs/selecting.ts')
-  const contents = await readContents(engine, project, tree, near?.contents)
-  const selection = selectInputs(project, tree, contents)
-  const like = near?.project === project ? near.hashes : undefined
-  return { project, tree, contents, selection, hashes: hashOf(engine, project, selection, like) }
+  const contents = await readContents(engine, project, tree, known)
+  return { contents, selection: selectInputs(project, tree, contents) }
 }
 
 export function hashOf({ world }: Looking, project: Project, selection: Selection, like?: InputHashes): InputHashes {
@@ -89,11 +98,10 @@ async function readContents(
   engine: Looking,
   project: Project,
   tree: ListedTree,
-  near?: Look['contents'],
-): Promise<ReadonlyMap<ObjectId, Uint8Array>> {
+  known: FileContents,
+): Promise<FileContents> {
   const { filesToRead, maximumReadRounds } = await import('../planning/inputs/selecting.ts')
   const contents = new Map<ObjectId, Uint8Array>()
-  const known = near instanceof Map ? (near as ReadonlyMap<ObjectId, Uint8Array>) : contents // as this function made it
   for (let round = 0; round < maximumReadRounds; round++) {
     const wanted = filesToRead(project, tree, contents)
     if (wanted.length === 0) break

@@ -1,5 +1,5 @@
-/** A branch as it grew, commit by commit: three git processes for a page of a thousand commits. */
-import { type Commit, type CommitId, erroredError, isObjectId, type PathChange } from '../model/index.ts'
+/** A branch as it grew, commit by commit: a git process for a page of five hundred commits. */
+import { type Commit, type CommitId, erroredError, isObjectId } from '../model/index.ts'
 import type { HistoryStep } from '../ports/index.ts'
 import { parseCommit } from './commit-object.ts'
 import type { ObjectReader } from './object-reader.ts'
@@ -8,7 +8,7 @@ import { parseChanges } from './tree-changes.ts'
 /** `input` is written to it; answers what it printed. */
 export type RunGit = (args: readonly string[], options?: { input?: string; signal?: AbortSignal }) => Promise<Buffer>
 
-const pageSize = 1000
+const pageSize = 500
 
 export async function* firstParents(
   { run, reader }: { run: RunGit; reader: Pick<ObjectReader, 'read'> },
@@ -17,9 +17,12 @@ export async function* firstParents(
   const cancel = signal === undefined ? {} : { signal }
   const range = from === null ? [to] : [to, `^${from}`]
   const listing = await run(['rev-list', '--first-parent', '--reverse', ...range, '--'], cancel)
-  const ids = listing.toString('latin1').split('\n').filter(isObjectId) as CommitId[] // rev-list lists commits
-  for (let at = 0; at < ids.length; at += pageSize) {
-    const page = ids.slice(at, at + pageSize)
+  const lineLength = listing.indexOf('\n') + 1
+  if (lineLength === 0) return
+  // The list stays bytes: of a long history it is all that is held at once beside a page.
+  for (let at = 0; at < listing.length; at += pageSize * lineLength) {
+    const lines = listing.toString('latin1', at, at + pageSize * lineLength)
+    const page = lines.split('\n').filter(isObjectId) as CommitId[] // rev-list lists commits
     const commits = (await reader.read(page)).map((object, index): Commit => {
       if (object === null) throw erroredError('OBJECT_MISSING', `commit ${page[index]} is not in this repository`)
       return parseCommit(object.id as CommitId, object.content) // rev-list lists commits
@@ -27,8 +30,11 @@ export async function* firstParents(
     const pairs = commits.flatMap(({ id, parents: [parent] }) => (parent === undefined ? [] : [`${id} ${parent}\n`]))
     const output =
       pairs.length === 0 ? Buffer.alloc(0) : await run([...diffTree, '--stdin'], { input: pairs.join(''), ...cancel })
-    const changes = parseSteps(output)
-    for (const commit of commits) yield { commit, changes: changes.get(commit.id) ?? [] }
+    const changes = changesIn(output)
+    for (const commit of commits) {
+      const bytes = changes.get(commit.id)
+      yield { commit, changes: bytes === undefined ? [] : parseChanges(bytes) }
+    }
   }
 }
 
@@ -36,9 +42,12 @@ const diffTree = ['diff-tree', '-r', '-z', '--no-renames', '--full-index', '--ig
 
 const colon = 0x3a
 
-/** `<commit>\0:<mode> <mode> <id> <id> <status>\0<path>\0:…<commit>\0…`; a commit that changes nothing is left out. */
-function parseSteps(output: Buffer): Map<CommitId, PathChange[]> {
-  const steps = new Map<CommitId, PathChange[]>()
+/**
+ * `<commit>\0:<mode> <mode> <id> <id> <status>\0<path>\0:…<commit>\0…`, by commit, not read yet; one that changes
+ * nothing is left out.
+ */
+function changesIn(output: Buffer): Map<CommitId, Buffer> {
+  const steps = new Map<CommitId, Buffer>()
   let at = 0
   while (at < output.length) {
     const headEnd = output.indexOf(0, at)
@@ -50,7 +59,7 @@ function parseSteps(output: Buffer): Map<CommitId, PathChange[]> {
       const pathEnd = output.indexOf(0, output.indexOf(0, at) + 1)
       at = pathEnd < 0 ? output.length : pathEnd + 1
     }
-    steps.set(id as CommitId, parseChanges(output.subarray(begin, at)))
+    steps.set(id as CommitId, output.subarray(begin, at))
   }
   return steps
 }

@@ -130,6 +130,13 @@ export class ListedTree implements Tree {
     return low
   }
 
+  /** Half-open range of everything below a folder. */
+  rangeBelow(directory: string): { start: number; end: number } {
+    if (directory === '') return { start: 0, end: this.length }
+    // `0` is the byte after `/`, so that no other path lies between `directory/` and `directory0`.
+    return { start: this.lowerBound(`${directory}/`), end: this.lowerBound(`${directory}0`) }
+  }
+
   find(path: string): number {
     const wanted = encodePath(path)
     const position = this.lowerBound(path)
@@ -231,6 +238,26 @@ export class ListedTree implements Tree {
     copy(from, this.length)
     starts[count] = size
     return new ListedTree(Buffer.concat(parts, size), starts.subarray(0, count + 1), paths.subarray(0, count))
+  }
+
+  /** The same with lines of its own, which nobody else holds. */
+  copy(): ListedTree {
+    return new ListedTree(Buffer.from(this.lines(0, this.length)), this.#starts, this.#paths)
+  }
+
+  /**
+   * Writes other contents and modes over those of paths that are there: for whoever has the tree alone, since what
+   * others found out about it holds no longer. From `copy`. None of them is a submodule, before or after.
+   */
+  overwrite(changes: readonly PathChange[]): void {
+    for (const { path, to } of changes) {
+      const position = this.find(path)
+      if (position < 0 || to === null) throw new RangeError(`${path} cannot be written over`)
+      const start = this.#starts[position] ?? 0
+      const head = headOf(to)
+      if (start + head.length !== this.#paths[position]) throw new RangeError(`${path} has a line of another length`)
+      head.copy(this.#lines, start)
+    }
   }
 
   /** Its bytes, for a cache: `fromParts` makes the same tree of them without looking at each line. */

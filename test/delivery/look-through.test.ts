@@ -4,8 +4,10 @@ import fc from 'fast-check'
 import { lookThrough } from '../../src/delivery/look-through.ts'
 import { sha256 } from '../../src/hashing/index.ts'
 import type { Commit, CommitId, ObjectId, Project } from '../../src/model/index.ts'
+import type { CommitHashes } from '../../src/planning/inputs/selecting.ts'
 import type { HistoryStep } from '../../src/ports/index.ts'
 import { changesBetween, historyOf, historyProject, start } from '../planning/inputs/random-history.ts'
+import { pathHistory, pathsProject } from '../planning/inputs/random-paths.ts'
 import { type Files, hash, serviceOf, treeOf } from '../planning/inputs/tiny-repository.ts'
 
 const nobody = { name: 'Ada', email: 'ada@example.com', at: '2026-01-01T00:00:00Z' }
@@ -58,39 +60,60 @@ async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return all
 }
 
-const plain = ({ inputHash, checkHash, deployHash, prepareHash }: ReturnType<typeof hash>) => ({
+const plain = ({ inputHash, checkHash, deployHash, prepareHash }: CommitHashes) => ({
   ...{ inputHash, checkHash, deployHash, prepareHash },
 })
 
+const withService = (project: Project): Project => ({
+  ...project,
+  services: {
+    ...project.services,
+    late: serviceOf('late', { needs: ['carts'], inputs: [{ pattern: 'packages/**' }] }),
+  },
+})
+
+/** Each commit against the commit looked at by itself. From `turn` on the project file is another one. */
+async function holdAgainstAlone(
+  random: readonly Files[],
+  { before, after, turn }: { before: Project; after: Project; turn: number | null },
+): Promise<void> {
+  const isAfter = (at: number) => turn !== null && at >= turn
+  const history = random.map((files, at) => ({ ...files, 'trunkline.yaml': isAfter(at) ? 'b' : 'a' }))
+  const projects = (at: number) => (isAfter(at) ? after : before)
+  const { looks } = await found(history, projects)
+  assert.equal(looks.length, history.length)
+  let last: ReturnType<typeof hash> | null = null
+  for (const [at, { hashes, changed }] of looks.entries()) {
+    const alone = hash(projects(at), history[at] ?? {})
+    assert.deepEqual(plain(hashes), plain(alone))
+    const differing = Object.keys(alone.inputHash).filter(
+      (name) =>
+        last === null ||
+        last.inputHash[name] !== alone.inputHash[name] ||
+        last.deployHash[name] !== alone.deployHash[name] ||
+        JSON.stringify(last.checkHash[name]) !== JSON.stringify(alone.checkHash[name]),
+    )
+    assert.deepEqual(changed, differing)
+    last = alone
+  }
+}
+
 describe('a history, commit by commit', () => {
   it('has at every commit the hashes that the commit has by itself, and names exactly the services that differ', async () => {
-    const other = { ...historyProject, services: { ...historyProject.services, late: serviceOf('late') } }
     await fc.assert(
-      fc.asyncProperty(historyOf(8), fc.option(fc.nat(7)), async (random, turn) => {
-        // From some commit on the project file is another one.
-        const history = random.map((files, at) => ({
-          ...files,
-          'trunkline.yaml': turn !== null && at >= turn ? 'b' : 'a',
-        }))
-        const projects = (at: number) => (turn !== null && at >= turn ? other : historyProject)
-        const { looks } = await found(history, projects)
-        assert.equal(looks.length, history.length)
-        let before: ReturnType<typeof hash> | null = null
-        for (const [at, { hashes, changed }] of looks.entries()) {
-          const alone = hash(projects(at), history[at] ?? {})
-          assert.deepEqual(plain(hashes as ReturnType<typeof hash>), plain(alone))
-          const differing = Object.keys(alone.inputHash).filter(
-            (name) =>
-              before === null ||
-              before.inputHash[name] !== alone.inputHash[name] ||
-              before.deployHash[name] !== alone.deployHash[name] ||
-              JSON.stringify(before.checkHash[name]) !== JSON.stringify(alone.checkHash[name]),
-          )
-          assert.deepEqual(changed, differing)
-          before = alone
-        }
-      }),
-      { numRuns: 80 },
+      fc.asyncProperty(historyOf(8), fc.option(fc.nat(7)), (history, turn) =>
+        holdAgainstAlone(history, { before: historyProject, after: withService(historyProject), turn }),
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('has them where paths come, go, are renamed and become links', async () => {
+    await fc.assert(
+      fc.asyncProperty(pathHistory(8), fc.option(fc.nat(7), { freq: 2 }), (history, turn) =>
+        holdAgainstAlone(history, { before: pathsProject, after: withService(pathsProject), turn }),
+      ),
+      { numRuns: 20 },
     )
   })
 

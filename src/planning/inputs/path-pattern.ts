@@ -15,13 +15,24 @@ import type { Positions, TreeIndex } from './tree-index.ts'
 
 const wildcard = /[*?[\]{}()\\]/
 
+/** What a pattern takes of the files below a folder, which it names letter by letter. */
+export type PatternPart = {
+  directory: string
+  /** null: all of them, and a file of the folder's name. */
+  accepts: null | ((tree: ListedTree, position: number) => boolean)
+}
+
 /** Positions of a normal pattern in the tree as it stands, links not followed. */
 export function matchInTree(index: TreeIndex, normal: string): Positions {
+  return partsOfPattern(index, normal).reduce<Positions>((found, part) => union(found, matchPart(index.tree, part)), [])
+}
+
+/** What a normal pattern means in a tree: its letters up to the first wildcard, and up to where they stand in the tree. */
+export function partsOfPattern(index: Pick<TreeIndex, 'isDirectory' | 'find'>, normal: string): PatternPart[] {
   const segments = segmentsOf(normal)
   const literal = firstWildcard(segments)
   const standing = standingSegments(index, segments)
-  const found = matchFrom(index, segments, literal)
-  return standing > literal ? union(found, matchFrom(index, segments, standing)) : found
+  return [literal, ...(standing > literal ? [standing] : [])].map((count) => partFrom(segments, count))
 }
 
 /** What a pattern means that points into a submodule or through symbolic links. */
@@ -59,7 +70,7 @@ function firstWildcard(segments: readonly string[]): number {
 }
 
 /** How many leading segments stand in the tree exactly as written, wildcards or not. */
-function standingSegments(index: TreeIndex, segments: readonly string[]): number {
+function standingSegments(index: Pick<TreeIndex, 'isDirectory' | 'find'>, segments: readonly string[]): number {
   let count = segments.length
   while (count > 0) {
     const path = segments.slice(0, count).join('/')
@@ -70,41 +81,47 @@ function standingSegments(index: TreeIndex, segments: readonly string[]): number
 }
 
 /** Takes the first `literal` segments by their letters, the rest as a glob below them. */
-function matchFrom(index: TreeIndex, segments: readonly string[], literal: number): Positions {
+function partFrom(segments: readonly string[], literal: number): PatternPart {
   const directory = segments.slice(0, literal).join('/')
-  const { start, end } = index.rangeBelow(directory)
   const rest = segments.slice(literal).join('/')
-  if (rest === '') {
-    const itself = index.find(directory)
+  if (rest === '') return { directory, accepts: null }
+  if (rest === '**' || rest === '**/*') return { directory, accepts: () => true }
+  return { directory, accepts: acceptRest(rest, directory === '' ? '' : `${directory}/`) }
+}
+
+/** Positions that a part takes. */
+export function matchPart(tree: ListedTree, { directory, accepts }: PatternPart): Positions {
+  // Not by the index, which would remember it as asked for whole.
+  const { start, end } = tree.rangeBelow(directory)
+  if (accepts === null) {
+    const itself = tree.find(directory)
     const below = span(start, end)
     return itself < 0 ? below : [itself, ...below]
   }
-  if (rest === '**' || rest === '**/*') return span(start, end)
-  const accepts = acceptRest(index.tree, rest, directory === '' ? '' : `${directory}/`)
   const found: number[] = []
-  for (let position = start; position < end; position += 1) if (accepts(position)) found.push(position)
+  for (let position = start; position < end; position += 1) if (accepts(tree, position)) found.push(position)
   return found
 }
 
 /** Whether what lies behind `prefix` in a path matches. */
-function acceptRest(tree: ListedTree, rest: string, prefix: string): (position: number) => boolean {
+function acceptRest(rest: string, prefix: string): (tree: ListedTree, position: number) => boolean {
   const name = /^\*\*\/(\*?)([^/*?[\]{}()\\]+)$/.exec(rest)
   if (name !== null) {
     // `**/package.json` and `**/*.go` are most of all globs, and need neither strings nor regular expressions.
     const ending = encodePath(name[2] ?? '')
     const offset = encodePath(prefix).length
-    if (name[1] === '*') return (position) => tree.pathEndsWith(position, ending, offset)
+    if (name[1] === '*') return (tree, position) => tree.pathEndsWith(position, ending, offset)
     const segment = Buffer.concat([Buffer.from('/'), ending])
     const whole = encodePath(prefix + (name[2] ?? ''))
     // The slash before the name may be the last byte of the prefix.
     const slashOffset = Math.max(0, offset - 1)
-    return (position) =>
+    return (tree, position) =>
       tree.pathEndsWith(position, segment, slashOffset) || (offset === 0 && tree.isPath(position, whole))
   }
   const expression = globExpression(rest)
   // `*/package.json`: most paths do not end so, and need not become strings.
   const ending = encodePath(/\/[^/*?[\]{}()\\!+@]+$/.exec(rest)?.[0] ?? '')
-  return (position) =>
+  return (tree, position) =>
     tree.pathEndsWith(position, ending, 0) && expression.test(tree.pathAt(position).slice(prefix.length))
 }
 

@@ -121,32 +121,48 @@ export class SelectedFiles implements Iterable<SelectedInput> {
     return this.#digest
   }
 
+  /** Lines of the keyed files as they count, by position. */
+  keyedLines(): Map<number, Buffer> {
+    const lines = new Map<number, Buffer>()
+    for (const [position, { entry, keysDigest }] of this.#shared.keyed) {
+      if (keysDigest !== undefined) lines.set(position, keyedLine(entry, keysDigest))
+    }
+    return lines
+  }
+
   #computeDigest(): string {
     const { tree, positions } = this
-    const { keyed } = this.#shared
-    const hash = createHash('sha256')
+    const ranges: number[] = []
     for (let index = 0; index < positions.length; ) {
       const first = positions[index] ?? 0
-      const input = keyed.get(first)
-      if (input !== undefined && input.keysDigest !== undefined) {
-        hash.update(keyedLine(input.entry, input.keysDigest))
-        index += 1
-        continue
-      }
-      // Neighbours in the tree are neighbours in its bytes: a folder is hashed in one go.
-      let next = index + 1
-      while (
-        next < positions.length &&
-        positions[next] === first + (next - index) &&
-        !keyed.has(first + next - index)
-      ) {
-        next += 1
-      }
-      for (const piece of tree.pieces(first, first + (next - index))) hash.update(piece)
-      index = next
+      let count = 1
+      while (positions[index + count] === first + count) count += 1
+      ranges.push(first, count)
+      index += count
     }
-    return hash.digest('hex')
+    return digestOfRanges(tree, ranges, this.keyedLines())
   }
+}
+
+/** The digest of a list whose files are at these ranges of a tree: `first, count`, again and again, ascending. */
+export function digestOfRanges(
+  tree: ListedTree,
+  ranges: ArrayLike<number>,
+  keyedLines: ReadonlyMap<number, Buffer>,
+): string {
+  const hash = createHash('sha256')
+  for (let at = 0; at < ranges.length; at += 2) {
+    const end = (ranges[at] ?? 0) + (ranges[at + 1] ?? 0)
+    for (let position = ranges[at] ?? 0; position < end; ) {
+      const line = keyedLines.get(position)
+      // Neighbours in the tree are neighbours in its bytes: a folder is hashed in one go.
+      let next = line === undefined && keyedLines.size === 0 ? end : position + 1
+      while (line === undefined && next < end && !keyedLines.has(next)) next += 1
+      for (const piece of line === undefined ? tree.pieces(position, next) : [line]) hash.update(piece)
+      position = next
+    }
+  }
+  return hash.digest('hex')
 }
 
 export const selectedBy = ({ input, rule, because }: Selecting, entry: TreeEntry): SelectedInput =>

@@ -1,6 +1,13 @@
 /** One commit's paths as a sorted list, its folders as ranges of it. Nothing here needs a file's content. */
 import { encodePath, ListedTree, type Tree, type TreeEntry } from '../../model/index.ts'
-import { matchInTree, normalizePattern } from './path-pattern.ts'
+import {
+  matchInTree,
+  matchPart as matchPartHere,
+  normalizePattern,
+  type PatternPart,
+  partsOfPattern,
+} from './path-pattern.ts'
+import { baseNameOf } from './repository-path.ts'
 
 /** Positions in the sorted tree, ascending. */
 export type Positions = readonly number[]
@@ -15,12 +22,28 @@ export type TreeIndex = {
   isDirectory(path: string): boolean
   /** Half-open range of everything below a folder. */
   rangeBelow(directory: string): { start: number; end: number }
-  /** Files that lie in the folder itself, not deeper. */
-  childrenOf(directory: string): Positions
+  /** Files that lie in the folder itself, not deeper, and whose names match. */
+  childrenNamed(directory: string, name: RegExp): Positions
+  /** Files anywhere below a folder whose paths end so; no slash in it. */
+  endingBelow(directory: string, ending: string): Positions
   /** What a pattern means in the tree as it stands, links not followed; see `path-pattern.ts`. */
   matchHere(pattern: string): Positions
   /** Files of this base name, anywhere but below `node_modules`. */
   named(baseName: string): Positions
+  /** All that was asked so far. */
+  asked(): AskedOfTree
+}
+
+/** What decisions over a tree rest on: nothing else of its paths is known to who made them. */
+export type AskedOfTree = {
+  /** Paths that were looked for, whether they are there or not. */
+  found: ReadonlySet<string>
+  /** Paths of files that were looked at one by one. */
+  lookedAt: ReadonlySet<string>
+  /** Folders that were asked for whole, or for being there. */
+  ranges: ReadonlySet<string>
+  /** What files below some folder were asked for. */
+  parts: PatternPart[]
 }
 
 const indexes = new WeakMap<Tree, TreeIndex>()
@@ -38,7 +61,7 @@ function createTreeIndex(listed: Tree): TreeIndex {
   const tree = ListedTree.of(listed)
   const positions = new Map<string, number>()
   const ranges = new Map<string, { start: number; end: number }>()
-  const directoryFiles = new Map<string, Positions>()
+  const parts = new Map<string, { part: PatternPart; found: Positions }>()
   const names = new Map<string, Positions>()
   const matches = new Map<string, Positions>()
   const made = new Map<number, TreeEntry>()
@@ -56,27 +79,24 @@ function createTreeIndex(listed: Tree): TreeIndex {
     return found
   }
   const find = (path: string): number => remembered(positions, path, () => tree.find(path))
-  const rangeBelow = (directory: string) =>
-    remembered(ranges, directory, () => {
-      if (directory === '') return { start: 0, end: tree.length }
-      // `0` is the byte after `/`, so that no other path lies between `directory/` and `directory0`.
-      return { start: tree.lowerBound(`${directory}/`), end: tree.lowerBound(`${directory}0`) }
-    })
+  const rangeBelow = (directory: string) => remembered(ranges, directory, () => tree.rangeBelow(directory))
   const isDirectory = (path: string): boolean => {
     if (path === '') return true
     const { start, end } = rangeBelow(path)
     return start < end
   }
-  const childrenOf = (directory: string): Positions =>
-    remembered(directoryFiles, directory, () => {
-      const children: number[] = []
-      const prefixLength = directory === '' ? 0 : encodePath(directory).length + 1
-      const { start, end } = rangeBelow(directory)
-      for (let position = start; position < end; position += 1) {
-        if (tree.isChild(position, prefixLength)) children.push(position)
-      }
-      return children
-    })
+  const matchPart = (question: string, part: PatternPart): Positions =>
+    remembered(parts, question, () => ({ part, found: matchPartHere(tree, part) })).found
+  const childrenNamed = (directory: string, name: RegExp): Positions => {
+    const prefixLength = directory === '' ? 0 : encodePath(directory).length + 1
+    const accepts: PatternPart['accepts'] = (of, position) =>
+      of.isChild(position, prefixLength) && name.test(baseNameOf(of.pathAt(position)))
+    return matchPart(`${directory}/${name.source}`, { directory, accepts })
+  }
+  const endingBelow = (directory: string, ending: string): Positions => {
+    const bytes = encodePath(ending)
+    return matchPart(`${directory}/**${ending}`, { directory, accepts: (of, at) => of.pathEndsWith(at, bytes, 0) })
+  }
   const named = (baseName: string): Positions =>
     remembered(names, baseName, () =>
       index.matchHere(`**/${baseName}`).filter((position) => !/(?:^|\/)node_modules\//.test(tree.pathAt(position))),
@@ -87,7 +107,33 @@ function createTreeIndex(listed: Tree): TreeIndex {
       return normal === pattern ? matchInTree(index, normal) : matchHere(normal)
     })
 
-  const index = { tree, symlinks, find, entry, isDirectory, rangeBelow, childrenOf, matchHere, named }
+  const asked = (): AskedOfTree => {
+    const lookedAt = new Set(Array.from(made.values(), ({ path }) => path))
+    const normal = new Set(Array.from(matches.keys(), normalizePattern))
+    return {
+      found: new Set(positions.keys()),
+      lookedAt,
+      ranges: new Set(ranges.keys()),
+      parts: [
+        ...Array.from(parts.values(), ({ part }) => part),
+        ...[...normal].flatMap((pattern) => partsOfPattern(index, pattern)),
+      ],
+    }
+  }
+
+  const index = {
+    tree,
+    symlinks,
+    find,
+    entry,
+    isDirectory,
+    rangeBelow,
+    childrenNamed,
+    endingBelow,
+    matchHere,
+    named,
+    asked,
+  }
   return index
 }
 

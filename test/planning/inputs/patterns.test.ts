@@ -91,8 +91,9 @@ describe('a tree', () => {
   it('has only files of the folder itself as a folder’s children', () => {
     const found = view()
     assert.deepEqual(
-      found.childrenOf('a').map((position) => found.entry(position).path),
+      found.childrenNamed('a', /./).map((position) => found.entry(position).path),
       ['a/b.go'],
     )
+    assert.deepEqual(found.childrenNamed('a', /\.ts$/), [])
   })
 })

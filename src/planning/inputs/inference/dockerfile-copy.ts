@@ -2,7 +2,7 @@
 import { type Reason, reason, type Service } from '../../../model/index.ts'
 import { type Claim, claimFile, createClaim, type Inference, nothingInferred } from '../claim.ts'
 import type { CommitView, Positions } from '../commit-view.ts'
-import { baseNameOf, directoryOf, folderName, joinPath } from '../repository-path.ts'
+import { directoryOf, folderName, joinPath } from '../repository-path.ts'
 import { type DockerfileCopy, parseDockerfile } from './dockerfile.ts'
 import { parseDockerignore } from './dockerignore.ts'
 import { programOf, type SimpleCommand, simpleCommands } from './simple-commands.ts'
@@ -50,12 +50,8 @@ function imageBuilds(view: CommitView, service: Service, notes: Reason[]): Image
   })
   if (named.length > 0 || notes.length > 0 || service.path === null) return named
   return view
-    .childrenOf(service.path)
-    .map((position) => view.entry(position).path)
-    .filter((path) =>
-      /^(?:Dockerfile|Containerfile)(?:\.(?!.*dockerignore$)[\w.-]+)?$|\.Dockerfile$/.test(baseNameOf(path)),
-    )
-    .map((dockerfile) => ({ dockerfile, context: null, buildArguments: null, target: null }))
+    .childrenNamed(service.path, /^(?:Dockerfile|Containerfile)(?:\.(?!.*dockerignore$)[\w.-]+)?$|\.Dockerfile$/)
+    .map((position) => ({ dockerfile: view.entry(position).path, context: null, buildArguments: null, target: null }))
 }
 
 const isImageBuild = (command: SimpleCommand): boolean =>
@@ -167,7 +163,8 @@ function copyClaims(
     dockerfile: string
     context: string
     copy: { source: string; written: string; line: number }
-    isIgnored(path: string): boolean
+    /** null: nothing is. */
+    isIgnored: ((path: string) => boolean) | null
     notes: Reason[]
   },
 ): Claim[] {
@@ -197,7 +194,11 @@ function copyClaims(
     )
     return []
   }
-  const positions = matched.filter((position) => !from.isIgnored(view.entry(position).path.slice(prefixLength)))
+  const { isIgnored } = from
+  const positions =
+    isIgnored === null
+      ? matched
+      : matched.filter((position) => !isIgnored(view.entry(position).path.slice(prefixLength)))
   const input = joinPath(context, copy.source.replace(/^\/+/, '')) ?? copy.source
   return [createClaim({ positions, input, rule: 'dockerfile-copy', because })]
 }
@@ -206,7 +207,7 @@ function copyClaims(
 function readIgnore(view: CommitView, dockerfile: string, context: string) {
   const candidates = [`${dockerfile}.dockerignore`, context === '' ? '.dockerignore' : `${context}/.dockerignore`]
   const path = candidates.find((candidate) => view.find(candidate) >= 0)
-  if (path === undefined) return { claims: [], isIgnored: () => false }
+  if (path === undefined) return { claims: [], isIgnored: null }
   return {
     claims: claimFile(view, path, { rule: 'dockerfile-copy', because: `it decides what ${dockerfile} may copy` }),
     isIgnored: parseDockerignore(view.read(path) ?? ''),

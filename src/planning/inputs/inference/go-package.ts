@@ -23,7 +23,9 @@ export type GoPackage = {
 /** What `go build` takes from a package's folder (`go help list`: GoFiles to SysoFiles). */
 const sourceFile = /\.(?:go|c|cc|cpp|cxx|m|h|hh|hpp|hxx|f|F|for|f90|s|S|swig|swigcxx|syso)$/
 
-export const isGoTest = (path: string): boolean => path.endsWith('_test.go')
+export const goTestEnding = '_test.go'
+
+const isGoTest = (path: string): boolean => path.endsWith(goTestEnding)
 
 export function createGoPackages(view: CommitView) {
   const packages = new Map<string, GoPackage | null>()
@@ -38,7 +40,7 @@ export function createGoPackages(view: CommitView) {
 }
 
 function readPackage(view: CommitView, directory: string): GoPackage | null {
-  const files = view.childrenOf(directory).filter((position) => sourceFile.test(view.entry(position).path))
+  const files = view.childrenNamed(directory, sourceFile)
   const pathOf = (position: number): string => view.entry(position).path
   if (!files.some((position) => pathOf(position).endsWith('.go'))) return null
   const tests = files.filter((position) => isGoTest(pathOf(position)))

@@ -4,7 +4,7 @@ import { type Claim, claimFile, createClaim, type FolderClaims, type Inference, 
 import type { CommitView } from '../commit-view.ts'
 import { directoryOf, everythingBelow, isWithin, joinPath } from '../repository-path.ts'
 import { createGoModules, type GoModule, isIgnoredByGo } from './go-modules.ts'
-import { createGoPackages, type GoPackage, isGoTest, packageInput } from './go-package.ts'
+import { createGoPackages, type GoPackage, goTestEnding, packageInput } from './go-package.ts'
 import { programOf, simpleCommands } from './simple-commands.ts'
 
 /** Up to this many Go files of a module are fetched in one batch; larger modules are read along their imports. */
@@ -93,10 +93,8 @@ export function createGoRule(view: CommitView, claimFolder: FolderClaims) {
 
   function packageFoldersBelow(folder: string): string[] {
     const folders = new Set<string>()
-    const { start, end } = view.rangeBelow(folder)
-    for (let position = start; position < end; position += 1) {
+    for (const position of view.endingBelow(folder, '.go')) {
       const { path } = view.entry(position)
-      if (!path.endsWith('.go')) continue
       const directory = directoryOf(path)
       const inside = directory.slice(folder === '' ? 0 : folder.length + 1)
       if (!isIgnoredByGo(inside)) folders.add(directory)
@@ -105,25 +103,16 @@ export function createGoRule(view: CommitView, claimFolder: FolderClaims) {
   }
 
   function testFilesBelow(path: string | null): number[] {
-    if (path === null) return []
-    const { start, end } = view.rangeBelow(path)
-    const tests: number[] = []
-    for (let position = start; position < end; position += 1) {
-      if (isGoTest(view.entry(position).path)) tests.push(position)
-    }
-    return tests
+    return path === null ? [] : [...view.endingBelow(path, goTestEnding)]
   }
 
   /** Asks for a module's sources at once, so that a clone without blobs fetches them in one go. */
   function wantModule(module: GoModule): void {
     if (batched.has(module)) return
     batched.add(module)
-    const sources: number[] = []
-    const { start, end } = view.rangeBelow(module.directory)
-    for (let position = start; position < end; position += 1) {
-      const { path } = view.entry(position)
-      if (path.endsWith('.go') && !isIgnoredByGo(directoryOf(path))) sources.push(position)
-    }
+    const sources = view
+      .endingBelow(module.directory, '.go')
+      .filter((position) => !isIgnoredByGo(directoryOf(view.entry(position).path)))
     if (sources.length <= maximumBatch) for (const position of sources) view.want(position)
   }
 

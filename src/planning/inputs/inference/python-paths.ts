@@ -2,7 +2,7 @@
 import { reason, type Service } from '../../../model/index.ts'
 import { createClaim, type FolderClaims, type Inference, nothingInferred } from '../claim.ts'
 import type { CommitView } from '../commit-view.ts'
-import { ancestorsOf, baseNameOf, directoryOf, folderName, isWithin, joinPath } from '../repository-path.ts'
+import { ancestorsOf, directoryOf, folderName, isWithin, joinPath } from '../repository-path.ts'
 import { isTable, parseTomlTable, stringIn, stringsOf, type Table, tableIn } from './structured-text.ts'
 
 /** A dependency as written, and the file and folder it is relative to. */
@@ -70,11 +70,8 @@ export function createPythonRule(view: CommitView, claimFolder: FolderClaims) {
 /** pyproject.toml, Pipfile and requirements files in the folder itself. */
 const projectFiles = (view: CommitView, folder: string): string[] =>
   view
-    .childrenOf(folder)
+    .childrenNamed(folder, /^(?:pyproject\.toml|Pipfile|.*requirements.*\.(?:txt|in)|constraints.*\.txt)$/)
     .map((position) => view.entry(position).path)
-    .filter((path) =>
-      /^(?:pyproject\.toml|Pipfile|.*requirements.*\.(?:txt|in)|constraints.*\.txt)$/.test(baseNameOf(path)),
-    )
 
 /** Every `path = "…"` of the tables that hold dependencies, and PEP 508 lines with a `file:` address. */
 function tablePaths(file: string, table: Table): PathDependency[] {

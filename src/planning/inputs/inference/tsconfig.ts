@@ -2,7 +2,7 @@
 import { reason, type Service } from '../../../model/index.ts'
 import { claimFile, type FolderClaims, type Inference, nothingInferred } from '../claim.ts'
 import type { CommitView } from '../commit-view.ts'
-import { baseNameOf, directoryOf, everythingBelow, isWithin, joinPath } from '../repository-path.ts'
+import { directoryOf, everythingBelow, isWithin, joinPath } from '../repository-path.ts'
 import { isTable, parseJsonTable, stringIn, stringsOf, type Table, tableIn } from './structured-text.ts'
 
 type Link = { target: string; kind: 'extends' | 'references' }
@@ -105,10 +105,7 @@ export function createTsconfigRule(view: CommitView, claimFolder: FolderClaims) 
 const verb = (link: Link): string => (link.kind === 'extends' ? 'extends' : 'references')
 
 const configsIn = (view: CommitView, folder: string): string[] =>
-  view
-    .childrenOf(folder)
-    .map((position) => view.entry(position).path)
-    .filter((path) => /^tsconfig(?:\.[\w.-]+)?\.json$/.test(baseNameOf(path)))
+  view.childrenNamed(folder, /^tsconfig(?:\.[\w.-]+)?\.json$/).map((position) => view.entry(position).path)
 
 /** Only relative targets: a package's config comes with the package, which is a workspace or in the lockfile. */
 function linksOf(table: Table): Link[] {

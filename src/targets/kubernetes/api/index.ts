@@ -1,6 +1,6 @@
 /** The Kubernetes API: who is asked and as whom, requests, where kinds are found, and mirrors of what is there. */
 export { type ApiClient, type ApiRequest, openClient } from './client.ts'
-export { type ClusterConnection, findConnection } from './kubeconfig.ts'
+export { type ClusterConnection, type ConnectionSurroundings, findConnection } from './kubeconfig.ts'
 export * from './objects.ts'
 export { ApiError, asTrunklineError, isConflict, isGone, isNotFound } from './problem.ts'
 export { collectionPath, openResources, type Resource, type Resources } from './resources.ts'

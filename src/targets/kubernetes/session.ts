@@ -1,0 +1,95 @@
+/** One cluster as one command sees it: opened when first used, with one mirror for each kind and namespace however many look. */
+import type { ClusterAccess } from '../../model/index.ts'
+import {
+  type ApiClient,
+  asTrunklineError,
+  type ConnectionSurroundings,
+  findConnection,
+  isNotFound,
+  type Kind,
+  type KubernetesObject,
+  type Mirror,
+  openClient,
+  openMirror,
+  openResources,
+  type Resources,
+} from './api/index.ts'
+
+export type ClusterSession = {
+  readonly name: string
+  readonly client: ApiClient
+  readonly resources: Resources
+  /** Ready when answered. Ends with `close`. */
+  mirror(kind: Kind, namespace: string | undefined, signal: AbortSignal): Promise<Mirror>
+  /** A single object; null where it is not there. */
+  read(kind: Kind, name: string, namespace: string | undefined, signal: AbortSignal): Promise<KubernetesObject | null>
+  close(): Promise<void>
+}
+
+export type OpenSession = (signal: AbortSignal) => Promise<ClusterSession>
+
+/** Contacts nothing until it is called, and opens once. */
+export function sessionOpener(access: ClusterAccess, surroundings: ConnectionSurroundings): OpenSession {
+  let opened: Promise<ClusterSession> | null = null
+  return () => {
+    opened ??= openSession(access, surroundings).catch((error) => {
+      opened = null
+      throw error
+    })
+    return opened
+  }
+}
+
+async function openSession(access: ClusterAccess, surroundings: ConnectionSurroundings): Promise<ClusterSession> {
+  const connection = await findConnection(access, surroundings)
+  const client = openClient(connection, surroundings.variables)
+  const resources = openResources(client)
+  const closing = new AbortController()
+  const mirrors = new Map<string, Mirror>()
+  return {
+    name: client.name,
+    client,
+    resources,
+    async mirror(kind, namespace, signal) {
+      const key = `${kind.apiVersion}/${kind.kind}/${namespace ?? ''}`
+      let known = mirrors.get(key)
+      if (known === undefined || known.fault !== null) {
+        const resource = await resources.find(kind, signal)
+        known = mirrors.get(key)
+        if (known === undefined || known.fault !== null) {
+          known = openMirror(client, resource, namespace === undefined ? {} : { namespace }, closing.signal)
+          mirrors.set(key, known)
+        }
+      }
+      await known.ready
+      return known
+    },
+    async read({ apiVersion, kind }, name, namespace, signal) {
+      const metadata = namespace === undefined ? { name } : { name, namespace }
+      const path = await resources.pathOf({ apiVersion, kind, metadata }, signal)
+      return await readObject(client, path, signal)
+    },
+    async close() {
+      closing.abort()
+      await client.close()
+    },
+  }
+}
+
+async function readObject(client: ApiClient, path: string, signal: AbortSignal): Promise<KubernetesObject | null> {
+  try {
+    return (await client.request({ method: 'GET', path, signal })) as KubernetesObject // What the API serves at the path of an object.
+  } catch (error) {
+    if (isNotFound(error)) return null
+    throw error
+  }
+}
+
+/** Faults as people are told of them. */
+export async function told<Result>(session: ClusterSession, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asTrunklineError(error, session.name)
+  }
+}

@@ -138,7 +138,9 @@ async function startControlPlane(
 
   processes.start('kube-controller-manager', commands.controllerManagerArgv(plane, controllerManager))
   processes.start('kube-scheduler', commands.schedulerArgv(plane, scheduler))
-  processes.start('kwok', commands.kwokArgv(plane, kubeconfig, join(here, 'kwok', 'stages.yaml')))
+  const stages = ['stages.yaml', 'pods.yaml'].map((file) => join(here, 'kwok', file))
+  processes.start('kwok', commands.kwokArgv(plane, kubeconfig, stages))
+  startLogServer(plane, server, processes)
 
   const kubectl = kubectlOf(join(programs, 'kubectl'), { ...basics, KUBECONFIG: kubeconfig })
   const cluster: Omit<Cluster, 'stop'> = {
@@ -162,6 +164,13 @@ async function startControlPlane(
   await Promise.all([addNode(api, firstNode), defaultAccount(api, 'default')])
   processes.check()
   return cluster
+}
+
+/** A process of its own: a test that waits for a command without giving way to others still gets its logs. */
+function startLogServer(plane: PreparedPlane, server: string, processes: Processes): void {
+  const { ports, serving, authority, token } = plane
+  const options = { server, token, certificateAuthority: authority.certificateFile, port: ports.kubelet, ...serving }
+  processes.start('log-server', [process.execPath, join(here, 'log-server.ts'), JSON.stringify(options)])
 }
 
 async function serverReady(api: KubernetesApi, apiServer: RunningProcess): Promise<void> {

@@ -37,6 +37,7 @@ export function apiServerArgv(plane: ControlPlane): string[] {
     ...['--endpoint-reconciler-type', 'none', '--service-cluster-ip-range', serviceRange],
     ...['--tls-cert-file', serving.certificateFile, '--tls-private-key-file', serving.keyFile],
     ...['--client-ca-file', authority.certificateFile, '--token-auth-file', tokenFile],
+    ...['--kubelet-preferred-address-types', 'InternalIP'],
     ...['--authorization-mode', 'Node,RBAC', '--allow-privileged=true', '--profiling=false'],
     ...['--service-account-issuer', serviceAccountIssuer, '--service-account-key-file', tokenKey.publicFile],
     ...['--service-account-signing-key-file', tokenKey.privateFile],
@@ -73,9 +74,14 @@ const asUser = (kubeconfig: string): string[] => [
 ]
 
 /** Without a lease the controller manager would take the nodes for dead after fifty seconds. */
-export const kwokArgv = ({ programs }: ControlPlane, kubeconfig: string, stages: string): string[] => [
+export const kwokArgv = (
+  { programs, ports }: ControlPlane,
+  kubeconfig: string,
+  stages: readonly string[],
+): string[] => [
   join(programs, 'kwok'),
-  ...['--kubeconfig', kubeconfig, '--config', stages],
-  ...['--manage-all-nodes=true', '--node-lease-duration-seconds', '40'],
-  ...['--cidr', '10.0.0.0/16', '--node-ip', '10.0.0.1'],
+  ...['--kubeconfig', kubeconfig, ...stages.flatMap((file) => ['--config', file])],
+  ...['--manage-all-nodes=true', '--node-lease-duration-seconds', '40', '--cidr', '10.0.0.0/16'],
+  // The nodes name our server of logs; kwok's own, which it would put there, goes elsewhere.
+  ...['--node-ip', '127.0.0.1', '--node-port', String(ports.kubelet), '--server-address', '127.0.0.1:0'],
 ]

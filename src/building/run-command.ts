@@ -4,16 +4,11 @@ import { type ProcessEnd, runProcess } from '../process/index.ts'
 import type { CommandOutput } from './command-output.ts'
 import { refuteByFullDisk } from './world-fault.ts'
 
-export type Command = Limits & {
-  /** A line for `/bin/sh -e`, as the project wrote it. */
-  run: string
-}
-
-export type Program = Limits & { argv: readonly [string, ...string[]] }
-
-type Limits = {
+export type Command = {
   /** What people call it: `check carts/test`. */
   title: string
+  /** A line for `/bin/sh -e`, as the project wrote it. */
+  run: string
   directory: string
   env: Record<string, string>
   timeoutMs: number
@@ -22,16 +17,13 @@ type Limits = {
 
 export type FailedVerdict = Verdict & { ok: false }
 
-export const runCommand = ({ run, ...limits }: Command, output: CommandOutput, signal: AbortSignal): Promise<Verdict> =>
-  runProgram({ ...limits, argv: ['/bin/sh', '-e', '-c', run] }, output, signal)
-
 /**
  * Runs it with no input, in its own process group, which dies with it, with a cancel, and with this process.
  * Throws errored `DISK_FULL`, `COMMAND_KILLED`, `PROCESS_START`; cancelled.
  */
-export async function runProgram(command: Program, output: CommandOutput, signal: AbortSignal): Promise<Verdict> {
+export async function runCommand(command: Command, output: CommandOutput, signal: AbortSignal): Promise<Verdict> {
   const end = await runProcess({
-    argv: command.argv,
+    argv: ['/bin/sh', '-e', '-c', command.run],
     cwd: command.directory,
     env: command.env,
     timeoutMs: command.timeoutMs,
@@ -55,7 +47,7 @@ const killedError = (title: string) =>
     hint: 'give the machine more memory, or run less at once',
   })
 
-function explain(end: ProcessEnd, { title, timeoutMs, maxOutputBytes }: Program): Reason {
+function explain(end: ProcessEnd, { title, timeoutMs, maxOutputBytes }: Command): Reason {
   if (end.kind === 'timed-out') {
     return reason('timed-out', `ran for ${describeDuration(timeoutMs)}, the limit of ${title}`, {
       hint: 'make it faster, or raise its `timeout`',

@@ -4,6 +4,15 @@
  */
 
 export { decodePath, encodePath, hasRawBytes } from '../model/path-bytes.ts'
+export {
+  type BranchCommit,
+  type BranchEntry,
+  type BranchFile,
+  type BranchRepository,
+  type LoggedCommit,
+  openBranchRepository,
+  patternOptions,
+} from './branch-repository.ts'
 export { withoutCredentials } from './credentials.ts'
 export { configValue, findRepository, type LocalRepository } from './local-repository.ts'
 export { locationAt, type RemoteLocation, resolveFetchLocation, resolveStateLocation } from './remote-location.ts'

@@ -48,7 +48,7 @@ export async function openSourceCache(
     await cache.prepare()
     const settings = [...remoteSettings(location), ...partialCloneSettings, ...(request.settings ?? [])]
     const view = { settings, alternates: isWhole ? objectDirectories : [] }
-    const end = await askRemote(cache.git(view), fetchCommand, {
+    const end = await askRemote(cache.git(view), bloblessFetch, {
       input: request.refspecs.map((refspec) => `${refspec}\n`).join(''),
       timeoutMs: fetchTimeoutMs,
       signal: request.signal,
@@ -74,7 +74,8 @@ export async function openSourceCache(
   }
 }
 
-const fetchCommand = [
+/** Fetches history without contents of files; refspecs and object ids are given as input. */
+export const bloblessFetch = [
   'fetch',
   '--quiet',
   '--no-tags',
@@ -88,7 +89,7 @@ const fetchCommand = [
 ] as const
 
 /** Only for the time of a fetch: that the rest may be missing, and was promised by the remote. */
-const partialCloneSettings: readonly GitSetting[] = [
+export const partialCloneSettings: readonly GitSetting[] = [
   [`remote.${remoteName}.promisor`, 'true'],
   [`remote.${remoteName}.partialclonefilter`, 'blob:none'],
 ]

@@ -97,20 +97,20 @@ function startOf({ base }: StateCommit, trees: StreamOptions['trees']): string {
   return `M 040000 ${tree} ""\n`
 }
 
-function timeOf(at: string): number {
+export function timeOf(at: string): number {
   const time = Date.parse(at)
   if (Number.isNaN(time)) throw new TypeError(`not a time: ${JSON.stringify(at)}`)
   return time
 }
 
 /** git takes neither angle brackets nor line ends in a name. */
-function identity({ name, email }: StateCommit['author']): string {
+export function identity({ name, email }: StateCommit['author']): string {
   const clean = (text: string) => oneLine(text.replace(/[<>]/g, ''))
   return `${clean(name) || 'unknown'} <${clean(email)}>`
 }
 
 /** Always quoted: then no character of a path means anything. */
-function quotePath(path: string): string {
+export function quotePath(path: string): string {
   const isRelative = path !== '' && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
   if (!isRelative || path.includes('\0')) throw new TypeError(`not a path in a tree: ${JSON.stringify(path)}`)
   return `"${path.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`

@@ -19,8 +19,6 @@ export type Home = {
   prepared: string
   /** Clean directories of builds under way. */
   work: string
-  /** Layers that container tools keep between builds from Dockerfiles. */
-  layers: string
   /** Everything of the fleet agent on this host. */
   fleet: string
 }
@@ -36,7 +34,6 @@ export function homeAt(environment: NodeJS.ProcessEnv): Home {
     artifacts: (project) => join(root, 'artifacts', project),
     prepared: join(root, 'prepared'),
     work: join(root, 'work'),
-    layers: join(root, 'layers'),
     fleet: join(root, 'fleet'),
   }
 }

@@ -11,7 +11,7 @@ export async function readManifest(client: RegistryClient, digest: Digest, signa
     {
       method: 'GET',
       path: `manifests/${digest}`,
-      headers: { accept: `${mediaTypes.manifest}, ${mediaTypes.index}` },
+      headers: { accept: mediaTypes.manifest },
       right: 'pull',
       accept: [200, 404],
       action: `read the manifest ${short(digest)}`,
@@ -60,14 +60,12 @@ export type ManifestUpload = {
   /** A digest or a tag. */
   reference: string
   bytes: Uint8Array
-  /** Default: that of a manifest. */
-  mediaType?: string
 }
 
 /** Stores a manifest under its digest or a tag. Its blobs must be there. */
 export async function writeManifest(
   client: RegistryClient,
-  { reference, bytes, mediaType = mediaTypes.manifest }: ManifestUpload,
+  { reference, bytes }: ManifestUpload,
   signal: AbortSignal,
 ): Promise<RegistryResponse> {
   const digest = digestOfBytes(bytes)
@@ -76,7 +74,7 @@ export async function writeManifest(
     {
       method: 'PUT',
       path: `manifests/${reference}`,
-      headers: { 'content-type': mediaType },
+      headers: { 'content-type': mediaTypes.manifest },
       body: {
         size: bytes.length,
         async *open() {

@@ -185,7 +185,7 @@ test('whatever is done to a kustomization, it has the digest afterwards, and the
       const images = lines.length === 0 ? '' : `images:\n${lines.join('\n')}\n`
       const text = `${what.before}${images}${what.behind}`.replaceAll('\n', what.ending)
       fc.pre(text.trim() !== '' && !/^\s*#/.test(text))
-      const one: Edit = { at: { kind: 'kustomize', name: 'carts' }, image: { digest, repository } }
+      const one: Edit = { at: { kind: 'kustomize', name: 'carts' }, image: { digest, repository, origin: null } }
       const result = edit(text, 'kustomization.yaml', [one])
       if (result.kind === 'refused') {
         // A tag before its neighbours with comments between: for a person.

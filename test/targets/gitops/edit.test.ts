@@ -9,18 +9,18 @@ const other = `sha256:${'b'.repeat(64)}` as Digest
 
 const kustomize = (name: string, repository: string | null = null): Edit => ({
   at: { kind: 'kustomize', name },
-  image: { digest, repository },
+  image: { digest, repository, origin: null },
 })
 const image = (
   path: string,
   options: { repository?: string; document?: { kind?: string; name?: string } } = {},
 ): Edit => ({
   at: { kind: 'image', document: options.document ?? {}, path: parsePath(path) },
-  image: { digest, repository: options.repository ?? null },
+  image: { digest, repository: options.repository ?? null, origin: null },
 })
 const containers = (repository: string): Edit => ({
   at: { kind: 'containers', repository },
-  image: { digest, repository: null },
+  image: { digest, repository: null, origin: null },
 })
 const value = (path: string, text: string): Edit => ({
   at: { kind: 'value', document: {}, path: parsePath(path) },
@@ -206,6 +206,13 @@ describe('images of containers', () => {
   test('a repository that no container has matches nothing, which is no refusal', () => {
     const result = edit(manifests, 'all.yaml', [containers('r.example/shop/web')])
     assert.deepEqual(result, { kind: 'edited', text: manifests, changed: false, matches: 0 })
+  })
+
+  test('a name without a slash means the image of that name, wherever it is pulled from', () => {
+    const after = edited(manifests, containers('carts'))
+    assert.equal(after, edited(manifests, containers('r.example/shop/carts')))
+    assert.equal(edit(manifests, 'all.yaml', [containers('arts')]).kind === 'edited', true)
+    assert.equal(edited(manifests, containers('arts')), manifests)
   })
 
   test('an image that is an alias is refused at its line', () => {

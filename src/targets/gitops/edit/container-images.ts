@@ -43,7 +43,7 @@ function findContainers(file: LocatedText, { repository }: ContainerImages): Fou
       const node = value.kind === 'alias' ? document.anchored.get(value.name) : value
       if (node?.kind !== 'scalar' || typeof node.value !== 'string') return
       const name = parseImageName(node.value)
-      if (name?.repository !== repository) return
+      if (name === null || !isMeant(name.repository, repository)) return
       if (value.kind === 'alias') refuseAlias(file, value, 'image')
       found.push({ trail: { document, nodes: [...above, container, node] }, node, name })
     }
@@ -62,3 +62,7 @@ function findContainers(file: LocatedText, { repository }: ContainerImages): Fou
   }
   return found
 }
+
+/** A name without a slash means the image's own name, wherever it is pulled from. */
+const isMeant = (repository: string, wanted: string): boolean =>
+  repository === wanted || (!wanted.includes('/') && repository.endsWith(`/${wanted}`))

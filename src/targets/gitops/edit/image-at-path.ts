@@ -22,23 +22,24 @@ export function imageAtPath(file: LocatedText, place: ImageAtPath): ImageName {
   const node = findNode(file, place.document, place.path).nodes.at(-1)
   if (node?.kind === 'map') return partsOf(node)
   if (node?.kind !== 'scalar') return notAnImage(file, node)
-  if (node.value === null) return { repository: '', tag: null, digest: null }
+  if (node.value === null || node.value === '') return { repository: '', tag: null, digest: null }
   return parseImageName(String(node.value)) ?? notAnImage(file, node)
 }
 
 function editText(file: LocatedText, outline: Outline, node: LocatedNode & { kind: 'scalar' }, image: WantedImage) {
   assertReplaceable(file, node)
-  const repository = image.repository ?? currentRepository(file, node)
+  const repository = image.repository ?? currentRepository(file, node, image.origin)
   const splice = replaceScalar(file, outline, node, imageText(repository, image.digest))
   return splice === null ? [] : [splice]
 }
 
-function currentRepository(file: LocatedText, node: LocatedNode & { kind: 'scalar' }): string {
-  if (node.value === null) {
+function currentRepository(file: LocatedText, node: LocatedNode & { kind: 'scalar' }, origin: string | null): string {
+  if (node.value === null || node.value === '') {
+    if (origin !== null) return origin
     refuseAt(file, node.start, {
       code: 'PLACE_NOT_UNDERSTOOD',
       sentence: 'no image stands here yet, and nothing says which repository it is pulled from',
-      hint: 'Write the image here once, or give the edit a `repository`.',
+      hint: 'Write the image here once, or push artifacts to a registry.',
     })
   }
   return parseImageName(String(node.value))?.repository ?? notAnImage(file, node)

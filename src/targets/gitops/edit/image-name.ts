@@ -8,6 +8,8 @@ export type WantedImage = {
   digest: Digest
   /** Where it is pulled from; null: as the file says. */
   repository: string | null
+  /** Where it is pulled from at places that say nothing about that yet; null: nobody knows. */
+  origin: string | null
 }
 
 const repositoryPattern = /^[a-zA-Z0-9](?:[a-zA-Z0-9._:/-]*[a-zA-Z0-9])?$/

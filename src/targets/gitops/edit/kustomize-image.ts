@@ -191,11 +191,10 @@ function replacePair(
 
 type Entry = ReadonlyArray<readonly [key: string, value: string]>
 
-const entryOf = (name: string, { digest, repository }: WantedImage): Entry => [
-  ['name', name],
-  ...(repository !== null && repository !== name ? [['newName', repository] as const] : []),
-  ['digest', digest],
-]
+function entryOf(name: string, { digest, repository, origin }: WantedImage): Entry {
+  const from = repository ?? origin ?? name
+  return [['name', name], ...(from === name ? [] : [['newName', from] as const]), ['digest', digest]]
+}
 
 const saysEntry = (way: string, entry: Entry): Splice['says'] => [
   [way, 'map'],

@@ -1,11 +1,10 @@
 /** The parts of a real Argo CD that sync: application controller and repo server, with a Redis of their own. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { startRedis } from '../redis.ts'
 import type { KubernetesObject } from './api.ts'
 import { type Cluster, until } from './cluster.ts'
-import { HopelessError, type RunningProcess, steadyPort, type Waiting } from './processes.ts'
+import { HopelessError, type RunningProcess, steadyPort, takesConnections, type Waiting } from './processes.ts'
 import { partFolder } from './programs.ts'
 
 export type ApplicationOptions = {
@@ -137,18 +136,6 @@ function askPass(folder: string): string {
   const script = ['#!/bin/sh', 'exec argocd-git-ask-pass "$@"', '']
   writeFileSync(join(folder, 'argocd'), script.join('\n'), { mode: 0o755 })
   return folder
-}
-
-function takesConnections(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' })
-    const answer = (taken: boolean) => {
-      socket.destroy()
-      resolve(taken)
-    }
-    socket.once('connect', () => answer(true))
-    socket.once('error', () => answer(false))
-  })
 }
 
 function argoCdOf(cluster: Cluster): Omit<ArgoCd, 'stop'> {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
+import { findProgram } from '../local-server.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from './cluster.ts'
+import { takesConnections } from './processes.ts'
+
+const endsWithKilled = findProgram('setpriv', process.env) === null && 'setpriv is not installed (util-linux)'
 
 describe('a cluster of a test', { skip: kubernetesMissing(), timeout: 300_000 }, () => {
   let cluster: Cluster
@@ -82,6 +90,16 @@ describe('a cluster of a test', { skip: kubernetesMissing(), timeout: 300_000 },
     assert.match(await rollout('web'), /successfully rolled out/)
   })
 
+  test('the API server can take requests and answer none, until it goes on', async () => {
+    cluster.hangApiServer(true)
+    try {
+      await assert.rejects(cluster.kubectl('get', 'nodes', '--request-timeout=1s'), /timeout|deadline exceeded/i)
+    } finally {
+      cluster.hangApiServer(false)
+    }
+    assert.match(await cluster.kubectl('get', 'nodes'), /fake-0 +Ready/)
+  })
+
   test('several clusters run side by side, and a stopped one leaves nothing', async () => {
     const other = await startCluster()
     const names = (await other.api.list('/api/v1/namespaces')).map(({ metadata }) => metadata.name)
@@ -89,5 +107,23 @@ describe('a cluster of a test', { skip: kubernetesMissing(), timeout: 300_000 },
     await other.stop()
     assert.ok(!existsSync(other.folder))
     await assert.rejects(other.api.get('/api/v1/nodes/fake-0'), /ECONNREFUSED/)
+  })
+
+  test('a cluster ends with the process that started it, even a killed one', { skip: endsWithKilled }, async () => {
+    const script = [
+      `import { startCluster } from ${JSON.stringify(join(import.meta.dirname, 'cluster.ts'))}`,
+      'const { server, folder } = await startCluster()',
+      'console.log(JSON.stringify({ server, folder }))',
+      'setInterval(() => {}, 1000)',
+    ]
+    const owner = spawn(process.execPath, ['--input-type=module', '--eval', script.join('\n')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = await once(createInterface(owner.stdout), 'line')
+    owner.kill('SIGKILL')
+    const { server, folder } = JSON.parse(line)
+    const port = Number(new URL(server).port)
+    await until('the API server gone', async () => !(await takesConnections(port)))
+    rmSync(folder, { recursive: true, force: true })
   })
 })

@@ -58,6 +58,8 @@ export function controllerManagerArgv(plane: ControlPlane, kubeconfig: string): 
     ...['--cluster-signing-cert-file', authority.certificateFile, '--cluster-signing-key-file', authority.keyFile],
     ...['--use-service-account-credentials=true', '--service-cluster-ip-range', serviceRange],
     ...['--kube-api-qps', '500', '--kube-api-burst', '1000'],
+    // A Knative revision is ready when its autoscaler has looked once; by itself that is every fifteen seconds.
+    ...['--horizontal-pod-autoscaler-sync-period', '1s'],
   ]
 }
 

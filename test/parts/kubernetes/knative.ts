@@ -17,7 +17,14 @@ export const knativeRegistry = 'registry.test'
 export type Knative = { stop(): Promise<void> }
 
 /** A Knative Service with everything in it that the webhook would have written. */
-export type KnativeServiceOptions = { name: string; namespace: string; image: string; revisionName?: string }
+export type KnativeServiceOptions = {
+  name: string
+  namespace: string
+  image: string
+  revisionName?: string
+  /** More annotations of the template, such as `trunkline.test/broken`. */
+  annotations?: Record<string, string>
+}
 
 /** Ends with the cluster. */
 export async function startKnative(cluster: Cluster, environment: NodeJS.ProcessEnv = process.env): Promise<Knative> {
@@ -83,8 +90,8 @@ async function leading(cluster: Cluster): Promise<void> {
   })
 }
 
-export function knativeService({ name, namespace, image, revisionName }: KnativeServiceOptions): object {
-  const annotations = {
+export function knativeService({ name, namespace, image, revisionName, annotations }: KnativeServiceOptions): object {
+  const autoscaling = {
     'autoscaling.knative.dev/class': 'hpa.autoscaling.knative.dev',
     'autoscaling.knative.dev/metric': 'cpu',
     'autoscaling.knative.dev/target': '80',
@@ -103,7 +110,10 @@ export function knativeService({ name, namespace, image, revisionName }: Knative
     metadata: { name, namespace },
     spec: {
       template: {
-        metadata: { annotations, ...(revisionName === undefined ? {} : { name: revisionName }) },
+        metadata: {
+          annotations: { ...autoscaling, ...annotations },
+          ...(revisionName === undefined ? {} : { name: revisionName }),
+        },
         spec: { containerConcurrency: 0, timeoutSeconds: 300, containers: [container] },
       },
       traffic: [{ latestRevision: true, percent: 100 }],

@@ -8,16 +8,18 @@
  * Peers that are not installed are named and left out. kamal-proxy is built by `go install`, Go's reverse proxy by
  * `go build`, into a cache outside the work tree.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findProgram } from '../test/parts/local-server.ts'
 import { type Peer, type Place, peers, startUpstream } from './router/peers.ts'
+import type { ThreadWitness } from './router/thread-witness.ts'
 import { measure, type Rate } from './router/wrk.ts'
 
 const [rounds = 5, seconds = 3, connections = 64] = process.argv.slice(2).map(Number)
 
-const warmUpSeconds = 5
+/** Compilers that learn while they run have their lesson first, also of connections that come and go. */
+const warmUps = [1, 1, 1]
 
 const wrk = findProgram('wrk', process.env)
 if (wrk === null) {
@@ -42,17 +44,17 @@ async function compare(place: Place): Promise<void> {
   }
   try {
     const load = { wrk: wrk ?? 'wrk', seconds, connections, place }
-    // Compilers that learn while they run have had their lesson.
-    for (const { port } of running) await measure({ ...load, seconds: warmUpSeconds, port })
+    for (const { port } of running) for (const seconds of warmUps) await measure({ ...load, seconds, port })
     for (let round = 0; round < rounds; round++) {
       for (const proxy of running) proxy.rates.push(await measure({ ...load, port: proxy.port, pid: proxy.pid }))
     }
     const straight = await measure({ ...load, port: upstream.port })
-    report('(straight to the upstream)', [straight], null)
-    const ours = median(running.find(({ name }) => name === peers[0]?.name)?.rates ?? [])
-    for (const { name, rates } of running) report(name, rates, ours)
+    report('(straight to the upstream)', [straight], [])
+    const ours = running.find(({ name }) => name === peers[0]?.name)?.rates ?? []
+    for (const { name, rates } of running) report(name, rates, name === peers[0]?.name ? [] : ours)
   } finally {
     for (const { stop } of running) await stop()
+    for (const { report } of running) if (report !== undefined) tell(report)
   }
 }
 
@@ -71,22 +73,46 @@ function middle(values: readonly number[]): number {
   return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
-function median(rates: readonly Rate[]): number {
-  return middle(rates.map(({ perSecond }) => perSecond))
-}
-
-function report(name: string, rates: readonly Rate[], ours: number | null): void {
-  const perSecond = median(rates)
+/** `ours`: rates of the same rounds, to compare with; none for ours itself. */
+function report(name: string, rates: readonly Rate[], ours: readonly Rate[]): void {
+  const of = (pick: (rate: Rate) => number | null) => rates.flatMap((rate) => pick(rate) ?? [])
   const cells = [
     name.padEnd(28),
-    `${Math.round(perSecond)} req/s`.padStart(13),
-    `best ${Math.round(Math.max(...rates.map((rate) => rate.perSecond)))}`.padStart(12),
-    `p50 ${middle(rates.map(({ p50Ms }) => p50Ms)).toFixed(2)} ms`.padStart(13),
-    `p99 ${middle(rates.map(({ p99Ms }) => p99Ms)).toFixed(2)} ms`.padStart(14),
-    `${rates.reduce((sum, { failed }) => sum + failed, 0)} failed`.padStart(10),
+    `${Math.round(middle(of((rate) => rate.perSecond)))} req/s`.padStart(13),
+    `best ${Math.round(Math.max(...of((rate) => rate.perSecond)))}`.padStart(12),
+    `p50 ${middle(of((rate) => rate.p50Ms)).toFixed(2)} ms`.padStart(13),
+    `p99 ${middle(of((rate) => rate.p99Ms)).toFixed(2)} ms`.padStart(14),
+    `best ${Math.min(...of((rate) => rate.p99Ms)).toFixed(2)}`.padStart(12),
+    `${of((rate) => rate.failed).reduce((sum, failed) => sum + failed, 0)} failed`.padStart(10),
   ]
-  const perCpu = rates.flatMap((rate) => rate.perCpuSecond ?? [])
+  const perCpu = of((rate) => rate.perCpuSecond)
   if (perCpu.length > 0) cells.push(`${Math.round(middle(perCpu))} per CPU second`.padStart(22))
-  if (ours !== null) cells.push(`ours / it ${(ours / perSecond).toFixed(2)}`.padStart(16))
+  const kept = of((rate) => rate.keptMs)
+  if (kept.length > 0) cells.push(`kept from a core ${Math.round(middle(kept))} ms/s`.padStart(27))
   console.log(cells.join('  '))
+  if (ours.length === 0) return
+  const ratios = (pick: (rate: Rate) => number) =>
+    rates.flatMap((rate, round) => {
+      const our = ours[round]
+      return our === undefined ? [] : pick(our) / pick(rate)
+    })
+  for (const [what, pick] of [
+    ['req/s', (rate: Rate) => rate.perSecond],
+    ['p99', (rate: Rate) => rate.p99Ms],
+  ] as const) {
+    const all = ratios(pick)
+    const each = all.map((ratio) => ratio.toFixed(2)).join(' ')
+    console.log(`    ours / it, ${what.padEnd(5)}  median ${middle(all).toFixed(2)}  by round ${each}`)
+  }
+}
+
+/** What the router saw of itself, over all its rounds. */
+function tell(path: string): void {
+  const { minor, major, loopLateP50Ms, loopLateP99Ms }: ThreadWitness = JSON.parse(readFileSync(path, 'utf8'))
+  const pauses = ({ count, totalMs, maxMs }: ThreadWitness['minor']) =>
+    `${count} of ${(totalMs / Math.max(1, count)).toFixed(2)} ms, longest ${maxMs.toFixed(1)} ms`
+  console.log(`    ours, its thread: collections of the young ${pauses(minor)}; of all ${pauses(major)}`)
+  console.log(
+    `    ours, its loop while busy: late by ${loopLateP50Ms.toFixed(1)} ms p50, ${loopLateP99Ms.toFixed(1)} ms p99`,
+  )
 }

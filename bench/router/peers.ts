@@ -5,6 +5,7 @@ import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { programCommand } from '../../src/program/index.ts'
 import { createRouterClient, routerSocketPath } from '../../src/targets/fleet/router/index.ts'
 import { findProgram, freePort, startLocalServer } from '../../test/parts/local-server.ts'
 
@@ -12,7 +13,13 @@ const execute = promisify(execFile)
 
 export type Place = 'one core' | 'all cores'
 type Setting = { folder: string; upstream: number; place: Place }
-type Proxy = { port: number; pid: number | undefined; stop(): Promise<void> }
+type Proxy = {
+  port: number
+  pid: number | undefined
+  /** Where it leaves what it saw of itself. */
+  report?: string
+  stop(): Promise<void>
+}
 /** `start` answers why it cannot, where a part is missing. */
 export type Peer = { name: string; start(setting: Setting): Promise<Proxy | string> }
 
@@ -67,15 +74,19 @@ export const peers: Peer[] = [
     name: "Trunkline's router",
     async start({ folder, upstream, place }) {
       const directory = join(folder, `router-${place.replace(' ', '-')}`)
-      const main = fileURLToPath(new URL('../../src/targets/fleet/router/main.ts', import.meta.url))
-      const server = await serving(pinned([process.execPath, main, directory], place, 'proxy'), /"ready"/, environment)
+      const [node, ...parameters] = programCommand('router', directory)
+      // It tells at its end what kept its thread: see thread-witness.ts.
+      const witness = fileURLToPath(new URL('./thread-witness.ts', import.meta.url))
+      const report = join(directory, 'witness.json')
+      const argv = pinned([node, '--import', witness, ...parameters], place, 'proxy')
+      const server = await serving(argv, /"ready"/, { ...environment, THREAD_WITNESS: report })
       const client = createRouterClient(routerSocketPath(directory))
       const health = { path: '/', intervalMs: 2000, timeoutMs: 2000 }
       const backends = [{ id: 'only', host: '127.0.0.1', port: upstream, weight: 1, health, drain: false }]
       const spec = { listen: { host: '127.0.0.1', port: null }, backends, drainTimeoutMs: 1000 }
       const { listen } = await client.putService(`bench/${process.pid}/${place}`, spec)
       client.close()
-      return { ...server, port: listen.port }
+      return { ...server, port: listen.port, report }
     },
   },
   {

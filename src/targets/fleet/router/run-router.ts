@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { currentProcess, tryLockFile } from '../../../process/index.ts'
 import { programCommand, programVersion } from '../../../program/index.ts'
 import { type ControlApi, serveControlApi } from './control-api.ts'
+import { calmHelperThreads } from './helper-threads.ts'
 import { maxRetirementMs } from './limits.ts'
 import { ListeningSockets } from './listening-sockets.ts'
 import { openPredecessors, retiredSocketPath } from './predecessors.ts'
@@ -39,6 +40,7 @@ export async function runRouter(directory: string, options: RouterOptions): Prom
     return 3
   }
   try {
+    calmHelperThreads()
     const life = new RouterLife(directory, options.version ?? programVersion, log)
     await (options.isHeld ? life.runHeld(channelOf(process)) : life.runAlone())
     return 0

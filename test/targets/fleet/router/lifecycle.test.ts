@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -36,6 +36,24 @@ async function backendFor(t: TestContext, text = 'ok'): Promise<TestBackend> {
   t.after(() => backend.close())
   return backend
 }
+
+describe('a router beside other work', () => {
+  const skip = process.platform === 'linux' ? false : 'only Linux has a priority for each thread'
+
+  test('lets its requests go before the threads that compile its code', { skip }, async (t) => {
+    const router = await routerFor(t)
+    const tasks = `/proc/${router.process().pid}/task`
+    const threads = readdirSync(tasks).map((thread) => {
+      const stat = readFileSync(`${tasks}/${thread}/stat`, 'utf8')
+      const niceness = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
+      return { name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')), niceness }
+    })
+    const own = threads.find(({ name }) => name !== 'V8Worker')?.niceness ?? Number.NaN
+    const helpers = threads.filter(({ name }) => name === 'V8Worker')
+    assert.ok(helpers.length > 0)
+    for (const { niceness } of helpers) assert.ok(niceness > own, `${niceness} of a helper, ${own} of the requests'`)
+  })
+})
 
 describe('a router that is started again', () => {
   for (const end of ['terminate', 'kill'] as const) {

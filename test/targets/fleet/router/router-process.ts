@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { programCommand } from '../../../../src/program/index.ts'
 import {
   type BackendSpec,
   createRouterClient,
@@ -17,7 +17,6 @@ import {
   type ServiceStatus,
 } from '../../../../src/targets/fleet/router/index.ts'
 
-const main = fileURLToPath(new URL('../../../../src/targets/fleet/router/main.ts', import.meta.url))
 const patienceMs = 20_000
 
 export type TestRouter = {
@@ -39,7 +38,8 @@ export async function startRouter(): Promise<TestRouter> {
   let child: ChildProcess
   const start = async () => {
     const log = openSync(join(directory, 'log'), 'a')
-    child = spawn(process.execPath, [main, directory], { stdio: ['ignore', log, log], detached: true })
+    const [program, ...parameters] = programCommand('router', directory)
+    child = spawn(program, parameters, { stdio: ['ignore', log, log], detached: true })
     await until(async () => (await client.health()).pid === child.pid)
   }
   const end = async (signal: NodeJS.Signals) => {

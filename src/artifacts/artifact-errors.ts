@@ -14,6 +14,11 @@ export const artifactCorrupt = (digest: Digest, place: string, found: string, ca
     cause,
   })
 
+export const artifactIsIndex = (digest: Digest, location: string) =>
+  erroredError('ARTIFACT_IS_INDEX', `${short(digest)} in ${location} is an image for several platforms`, {
+    hint: 'a bundle or a zip is expected here: is it the artifact of another service?',
+  })
+
 /** What to throw when work was aborted: the signal's own reason where it is a Trunkline error. */
 export const abortReason = (signal: AbortSignal): TrunklineError =>
   signal.reason instanceof TrunklineError ? signal.reason : cancelledError()

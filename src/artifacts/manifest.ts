@@ -1,7 +1,7 @@
 /** Builds the manifests Trunkline writes: canonical JSON, no dates, so that equal content has one digest everywhere. */
 import { canonicalJson } from '../hashing/index.ts'
 import type { Digest } from '../model/index.ts'
-import type { Descriptor, Manifest, PackedBlob, Referrer } from '../ports/index.ts'
+import type { Descriptor, ImageIndex, Manifest, PackedBlob, Referrer } from '../ports/index.ts'
 import { digestOfBytes } from './digest.ts'
 import { mediaTypes } from './media-types.ts'
 
@@ -52,17 +52,22 @@ export function referrerManifest(
 }
 
 export function encodeManifest(manifest: Manifest): EncodedManifest {
-  const bytes = Buffer.from(canonicalJson(manifest))
-  const digest = digestOfBytes(bytes)
   const { artifactType, annotations } = manifest
-  const descriptor: Descriptor = {
-    mediaType: mediaTypes.manifest,
-    digest,
-    size: bytes.length,
+  return encoded(manifest, {
     ...(artifactType !== undefined && { artifactType }),
     ...(annotations !== undefined && { annotations }),
-  }
-  return { bytes, digest, descriptor }
+  })
+}
+
+export const isIndex = (document: Manifest | ImageIndex): document is ImageIndex =>
+  document.mediaType === mediaTypes.index
+
+export const encodeImageIndex = (index: ImageIndex): EncodedManifest => encoded(index, {})
+
+function encoded(document: Manifest | ImageIndex, more: Partial<Descriptor>): EncodedManifest {
+  const bytes = Buffer.from(canonicalJson(document))
+  const digest = digestOfBytes(bytes)
+  return { bytes, digest, descriptor: { mediaType: document.mediaType, digest, size: bytes.length, ...more } }
 }
 
 /** Only what belongs into a manifest: a packed blob also carries its content. */

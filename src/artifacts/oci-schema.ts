@@ -1,7 +1,7 @@
 /** Documents of the OCI image specification, parsed where they enter. Unknown members are let through unread. */
 import * as z from 'zod'
 import { isDigest } from '../model/index.ts'
-import type { Descriptor, Manifest } from '../ports/index.ts'
+import type { Descriptor, ImageIndex, Manifest } from '../ports/index.ts'
 import { mediaTypes } from './media-types.ts'
 
 const digest = z.string().refine(isDigest, 'is not a sha256 digest')
@@ -14,10 +14,15 @@ const descriptor = z
     size: z.number().int().nonnegative(),
     artifactType: z.string().nullish(),
     annotations,
+    platform: z
+      .object({ os: z.string(), architecture: z.string(), variant: z.string().nullish() })
+      .transform(({ variant, ...rest }) => (variant ? { ...rest, variant } : rest))
+      .nullish(),
   })
   .transform(
-    ({ artifactType, annotations, ...rest }): Descriptor => ({
+    ({ artifactType, annotations, platform, ...rest }): Descriptor => ({
       ...rest,
+      ...(platform && { platform }),
       ...(artifactType && { artifactType }),
       ...(annotations && { annotations }),
     }),
@@ -49,8 +54,21 @@ const index = z.object({
     .transform((list) => list ?? []),
 })
 
+const imageIndex = z
+  .object({
+    schemaVersion: z.literal(2),
+    mediaType: z.literal(mediaTypes.index),
+    manifests: z.array(descriptor),
+    annotations,
+  })
+  .transform(({ annotations, ...rest }): ImageIndex => ({ ...rest, ...(annotations && { annotations }) }))
+
 /** Throws an ordinary error that says what is wrong; the caller knows what the bytes are and names them. */
-export const parseManifest = (bytes: Uint8Array): Manifest => manifest.parse(parseJson(bytes))
+export function parseDocument(bytes: Uint8Array): Manifest | ImageIndex {
+  const json = parseJson(bytes)
+  const isIndex = typeof json === 'object' && json !== null && 'manifests' in json
+  return isIndex ? imageIndex.parse(json) : manifest.parse(json)
+}
 
 /** The entries of an image index. */
 export const parseIndex = (bytes: Uint8Array): Descriptor[] => index.parse(parseJson(bytes)).manifests

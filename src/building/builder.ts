@@ -10,6 +10,7 @@ import type { Home } from '../home/index.ts'
 import {
   type BuildEnvironment,
   cancelledError,
+  type DockerfileRecipe,
   passed,
   reason,
   type ServiceName,
@@ -127,13 +128,13 @@ export function createBuilder(options: BuilderOptions): Builder {
   }
 
   /** Everything a check or build starts from. */
-  async function setUp(request: WorkRequest, place: Workplace): Promise<Verdict> {
+  async function setUp(request: WorkRequest, place: Workplace, takesImages = false): Promise<Verdict> {
     const { work, env, signal } = place
     await tools.verify(request.tools, { directory: work.tree, env }, signal)
     const prepared = await layDownPrepared(request.prepare, place)
     if (!prepared.ok) return prepared
     await layDown({ source, files: request.files, directory: work.tree, kind: 'inputs', signal })
-    await layDownNeeds(request.needs, { artifacts, directory: work.tree, signal })
+    await layDownNeeds(request.needs, { artifacts, directory: work.tree, takesImages, signal })
     return passed
   }
 
@@ -141,20 +142,31 @@ export function createBuilder(options: BuilderOptions): Builder {
     runCommand({ title, run: line, directory: work.tree, env, timeoutMs, maxOutputBytes }, output, signal)
 
   /** Runs and packs; what remains is the artifact's files, until `discard`. */
-  async function build(request: BuildRequest, recipe: PackedRecipe, place: Workplace): Promise<BuildResult> {
+  async function build(request: BuildRequest, recipe: OwnRecipe, place: Workplace): Promise<BuildResult> {
     const startedAt = isoTime(clock)
-    const verdict = await setUp(request, place)
+    const verdict = await setUp(request, place, recipe.kind === 'dockerfile')
     if (!verdict.ok) return { kind: 'failed', verdict }
     if (request.run !== null) {
       const ran = await run(request.run, `build ${request.service}`, request.timeoutMs, place)
       if (!ran.ok) return { kind: 'failed', verdict: ran }
     }
     const { work } = place
-    const packed = await pack(recipe, place, environment)
+    const packed =
+      recipe.kind === 'dockerfile' ? await buildImage(request, recipe, place) : await pack(recipe, place, environment)
     if (packed.kind === 'failed') return packed
     await work.removeTree()
     packedIn.set(packed.artifact, work)
     return { kind: 'built', artifact: packed.artifact, startedAt, endedAt: isoTime(clock) }
+  }
+
+  async function buildImage(request: BuildRequest, recipe: DockerfileRecipe, place: Workplace) {
+    const { buildDockerfile } = await import('./images/build-dockerfile.ts')
+    const { service, needs } = request
+    const { work, output, signal } = place
+    return buildDockerfile({
+      ...{ service, recipe, needs, artifacts, work, output, signal, environment, maxOutputBytes },
+      ...{ platform: builderPlatform(), layers: home.layers },
+    })
   }
 
   return {
@@ -171,9 +183,11 @@ export function createBuilder(options: BuilderOptions): Builder {
     async build(request, context) {
       const { recipe } = request
       if (recipe.kind === 'of') throw buildsNothing(request.service, recipe.service)
+      // Of a Dockerfile's build, whose output would otherwise show them.
+      const hidden = recipe.kind === 'dockerfile' ? secretValues(recipe, environment) : []
       return inWorkplace(
         request,
-        context,
+        { ...context, secrets: [...context.secrets, ...hidden] },
         (place) => build(request, recipe, place),
         (result) => result.kind === 'built',
       )
@@ -195,6 +209,11 @@ export function createBuilder(options: BuilderOptions): Builder {
     },
   }
 }
+
+type OwnRecipe = PackedRecipe | DockerfileRecipe
+
+const secretValues = ({ secrets }: DockerfileRecipe, environment: NodeJS.ProcessEnv): string[] =>
+  Object.values(secrets).flatMap(({ from }) => environment[from] ?? [])
 
 type Packed = { kind: 'packed'; artifact: PackedArtifact } | { kind: 'failed'; verdict: FailedVerdict }
 

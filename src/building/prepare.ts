@@ -8,8 +8,9 @@ import { linkCaches } from './build-environment.ts'
 import { layDown } from './checkout.ts'
 import type { CommandOutput } from './command-output.ts'
 import { absoluteLinksWithin } from './file-trees.ts'
+import { refuteByNetwork } from './network-fault.ts'
 import type { PreparedSnapshots, SnapshotLimits } from './prepared-snapshots.ts'
-import { type FailedVerdict, runCommand } from './run-command.ts'
+import { runCommand } from './run-command.ts'
 import { createWorkDirectory, type WorkDirectory } from './work-directory.ts'
 
 export type PreparerOptions = {
@@ -128,7 +129,7 @@ async function runPrepare(
     }
     const verdict = await runCommand(command, output, signal)
     if (!verdict.ok) {
-      refuteByNetwork(verdict)
+      refuteByNetwork(verdict, 'PREPARE_NETWORK', '`prepare`')
       const why = reason('prepare-failed', '`prepare` failed, so nothing could be checked or built')
       return { ...verdict, reasons: [...verdict.reasons, why] }
     }
@@ -139,19 +140,6 @@ async function runPrepare(
   } finally {
     await work.remove()
   }
-}
-
-/** What package managers print when a registry cannot be reached. */
-const networkTrouble =
-  /\b(ECONNRESET|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b|Temporary failure in name resolution|Could not resolve host|TLS handshake timeout|i\/o timeout|\b50[234] (?:Bad Gateway|Service (?:Temporarily )?Unavailable|Gateway Time-?out)/i
-
-/** Throws errored `PREPARE_NETWORK`: a registry out of reach says nothing about the commit, and trying again helps. */
-function refuteByNetwork(verdict: FailedVerdict): void {
-  const line = verdict.logTail?.find((text) => networkTrouble.test(text))
-  if (line === undefined) return
-  throw erroredError('PREPARE_NETWORK', `\`prepare\` could not reach the network: ${line.trim()}`, {
-    hint: 'is the registry up? a proxy or registry of your own is read from HTTPS_PROXY, NPM_CONFIG_REGISTRY, GOPROXY, …',
-  })
 }
 
 /** Takes away what was laid down, and folders that held nothing else: a build gets its own inputs, and no one else's. */

@@ -4,11 +4,16 @@ import { type ProcessEnd, runProcess } from '../process/index.ts'
 import type { CommandOutput } from './command-output.ts'
 import { refuteByFullDisk } from './world-fault.ts'
 
-export type Command = {
-  /** What people call it: `check carts/test`. */
-  title: string
+export type Command = Limits & {
   /** A line for `/bin/sh -e`, as the project wrote it. */
   run: string
+}
+
+export type Program = Limits & { argv: readonly [string, ...string[]] }
+
+type Limits = {
+  /** What people call it: `check carts/test`. */
+  title: string
   directory: string
   env: Record<string, string>
   timeoutMs: number
@@ -17,13 +22,16 @@ export type Command = {
 
 export type FailedVerdict = Verdict & { ok: false }
 
+export const runCommand = ({ run, ...limits }: Command, output: CommandOutput, signal: AbortSignal): Promise<Verdict> =>
+  runProgram({ ...limits, argv: ['/bin/sh', '-e', '-c', run] }, output, signal)
+
 /**
  * Runs it with no input, in its own process group, which dies with it, with a cancel, and with this process.
  * Throws errored `DISK_FULL`, `COMMAND_KILLED`, `PROCESS_START`; cancelled.
  */
-export async function runCommand(command: Command, output: CommandOutput, signal: AbortSignal): Promise<Verdict> {
+export async function runProgram(command: Program, output: CommandOutput, signal: AbortSignal): Promise<Verdict> {
   const end = await runProcess({
-    argv: ['/bin/sh', '-e', '-c', command.run],
+    argv: command.argv,
     cwd: command.directory,
     env: command.env,
     timeoutMs: command.timeoutMs,
@@ -47,7 +55,7 @@ const killedError = (title: string) =>
     hint: 'give the machine more memory, or run less at once',
   })
 
-function explain(end: ProcessEnd, { title, timeoutMs, maxOutputBytes }: Command): Reason {
+function explain(end: ProcessEnd, { title, timeoutMs, maxOutputBytes }: Program): Reason {
   if (end.kind === 'timed-out') {
     return reason('timed-out', `ran for ${describeDuration(timeoutMs)}, the limit of ${title}`, {
       hint: 'make it faster, or raise its `timeout`',

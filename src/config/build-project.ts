@@ -116,6 +116,7 @@ const describing = (run: Run | null): string[] =>
 /** Commands run at the repository's root, and what they build for a service is below its folder. */
 function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactRecipe {
   if (artifact.kind === 'of') return artifact
+  if (artifact.kind === 'dockerfile') return { ...artifact, context: artifact.context ?? folder }
   return { ...artifact, from: artifact.from ?? folder }
 }
 

@@ -2,6 +2,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml'
 import type { Location, Problem } from '../model/index.ts'
+import { readPlainYaml } from './plain-yaml.ts'
 import { blot, isSecret, withoutSecrets } from './schema/secret.ts'
 import { isTooDeepToParse } from './yaml-depth.ts'
 import { syntaxProblems } from './yaml-syntax.ts'
@@ -30,6 +31,23 @@ export type YamlSource = {
 
 /** Reads YAML 1.2. Never throws: what is wrong stands in `problems`, and `data` holds what could be read. */
 export function readYaml(text: string, file: string): YamlSource {
+  const plain = text.length > longestText ? null : readPlainYaml(text)
+  if (plain === null) return readWholly(text, file)
+  let whole: YamlSource | null = null
+  return {
+    data: plain.data,
+    isBroken: false,
+    problems: [],
+    // Only what tells of a mistake asks for places: then the text is read once more.
+    locate: (path, options) => {
+      whole ??= readWholly(text, file)
+      return whole.locate(path, options)
+    },
+  }
+}
+
+/** With a parser of all of YAML, which knows where everything stands; it takes twenty times as long. */
+export function readWholly(text: string, file: string): YamlSource {
   const lines = new LineCounter()
   const describe = describePlaces(text, file, lines)
   const refuse = (code: string, message: string, hint?: string): YamlSource => {

@@ -2,7 +2,7 @@
 import type { Digest, ServiceName } from '../model/index.ts'
 import type { BuildStep, CheckStep } from '../planning/index.ts'
 import { ownerOf } from '../planning/index.ts'
-import type { SelectedInput } from '../planning/inputs/index.ts'
+import { preparesNothing, type SelectedInput } from '../planning/inputs/index.ts'
 import type { BuildRequest, CheckRequest, InputFile, WorkRequest } from '../ports/index.ts'
 import type { Study } from './study.ts'
 
@@ -38,6 +38,7 @@ export function buildRequest(study: Study, step: BuildStep, artifacts: Record<Se
   }
   return {
     ...shared(study, step.service),
+    ...(preparesNothing(service) && { prepare: null }),
     files: inputFiles(selected.inputs),
     env: service.build?.env ?? { set: {}, pass: [] },
     needs,

@@ -4,7 +4,7 @@ import { type Context, nobodyWatches, withContext } from '../cli/context.ts'
 import { examineEnvironment } from './environment.ts'
 import { bad, type Finding } from './finding.ts'
 import { examineProject, examineProjectFile } from './project.ts'
-import { examineGit, examineTools } from './tools.ts'
+import { examineGit, examineImageBuilder, examineTools } from './tools.ts'
 
 export type { Finding } from './finding.ts'
 
@@ -28,6 +28,7 @@ async function examineRepository(invocation: Invocation, context: Context): Prom
   const signal = AbortSignal.any([invocation.signal, AbortSignal.timeout(reachTimeoutMs)])
   findings.push(...(await examineProject(engine, scene, signal)))
   findings.push(...(await examineTools(invocation, scene.project)))
+  findings.push(...(await examineImageBuilder(invocation, scene.project)))
   const environments = Object.keys(scene.project.environments)
   const examined = await Promise.all(environments.map((name) => examineEnvironment(engine, scene, name, signal)))
   return [...findings, ...examined.flat()]

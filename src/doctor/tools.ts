@@ -24,6 +24,20 @@ export async function examineGit({ io, signal }: Invocation): Promise<Finding> {
   }
 }
 
+/** What builds from Dockerfiles, where a service wants that. */
+export async function examineImageBuilder({ io, signal }: Invocation, project: Project): Promise<Finding[]> {
+  const wanted = Object.values(project.services).filter(({ artifact }) => artifact.kind === 'dockerfile')
+  if (wanted.length === 0) return []
+  const about = 'images'
+  const { findContainerTool } = await import('../building/images/container-tool.ts')
+  return [
+    await findContainerTool({ environment: io.environment, signal }).then(
+      ({ version }): Finding => ({ about, verdict: 'good', message: `Dockerfiles are built with ${version}` }),
+      (error: unknown) => bad(about, error),
+    ),
+  ]
+}
+
 /** The tools that builds declare, looked at as a build does. */
 export async function examineTools({ io, signal }: Invocation, project: Project): Promise<Finding[]> {
   const place = { directory: io.cwd, env: definedVariables(io.environment) }

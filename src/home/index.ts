@@ -19,6 +19,8 @@ export type Home = {
   prepared: string
   /** Clean directories of builds under way. */
   work: string
+  /** Layers that container tools keep between builds from Dockerfiles. */
+  layers: string
   /** Everything of the fleet agent on this host. */
   fleet: string
 }
@@ -34,6 +36,7 @@ export function homeAt(environment: NodeJS.ProcessEnv): Home {
     artifacts: (project) => join(root, 'artifacts', project),
     prepared: join(root, 'prepared'),
     work: join(root, 'work'),
+    layers: join(root, 'layers'),
     fleet: join(root, 'fleet'),
   }
 }

@@ -67,6 +67,7 @@ export type ArtifactRecipe =
   /** The same files as a zip. */
   | { kind: 'zip'; from: string; include: string[]; exclude: string[] }
   | ImageRecipe
+  | DockerfileRecipe
   /** This service runs another service's artifact. */
   | { kind: 'of'; service: ServiceName }
 
@@ -86,6 +87,26 @@ export type ImageRecipe = {
   user: string | null
   env: Record<string, string>
   labels: Record<string, string>
+  /** What it is made for, as OCI names it (`linux/amd64`); absent: what the builder is. Several make an index. */
+  platforms?: string[]
+}
+
+/** An image that a Dockerfile describes, built by a container tool of the machine. */
+export type DockerfileRecipe = {
+  kind: 'dockerfile'
+  /** Path of the Dockerfile in the repository. */
+  dockerfile: string
+  /** Folder of the repository that it copies from; '' is the whole. */
+  context: string
+  /** The stage to build; null: the last. */
+  target: string | null
+  args: Record<string, string>
+  /** As OCI names them (`linux/amd64`); empty: what the builder is. Several make an index. */
+  platforms: string[]
+  /** What `RUN --mount=type=secret,id=…` sees, by id: variables of the process that delivers. */
+  secrets: Record<string, { from: string }>
+  /** For each platform. */
+  timeoutMs: number
 }
 
 export type Service = {

@@ -7,7 +7,12 @@ export type Descriptor = {
   size: number
   artifactType?: string
   annotations?: Record<string, string>
+  /** In an index: what the image is made for. */
+  platform?: ImagePlatform
 }
+
+/** As OCI names it: `linux`, `amd64`. */
+export type ImagePlatform = { os: string; architecture: string; variant?: string }
 
 /** An OCI image manifest as used for bundles, zips and images. */
 export type Manifest = {
@@ -20,12 +25,25 @@ export type Manifest = {
   annotations?: Record<string, string>
 }
 
+/** An OCI image index: one image for several platforms, each with a manifest of its own. */
+export type ImageIndex = {
+  schemaVersion: 2
+  mediaType: 'application/vnd.oci.image.index.v1+json'
+  manifests: Descriptor[]
+  annotations?: Record<string, string>
+}
+
 export type PackedBlob = Descriptor & {
   content:
     | { kind: 'file'; path: string }
     | { kind: 'bytes'; bytes: Uint8Array }
     /** From elsewhere (a base image's layer), verified on the way; opened only where the blob is missing. */
-    | { kind: 'stream'; open(signal: AbortSignal): Promise<Readable> }
+    | {
+        kind: 'stream'
+        open(signal: AbortSignal): Promise<Readable>
+        /** The repository it comes from: a registry copies within itself. */
+        origin?: { host: string; repository: string }
+      }
 }
 
 /** An artifact before it is stored: its digest is known, nothing in it varies by time or machine. */
@@ -33,6 +51,8 @@ export type PackedArtifact = {
   /** Digest of `manifest`. */
   digest: Digest
   manifest: Uint8Array
+  /** Where `manifest` is an index: the manifests it names, stored before it. */
+  manifests?: { digest: Digest; bytes: Uint8Array }[]
   blobs: PackedBlob[]
   sizeBytes: number
 }
@@ -56,7 +76,9 @@ export type ArtifactStore = {
   has(digest: Digest, signal: AbortSignal): Promise<boolean>
   /** Idempotent; uploads only what is missing. */
   put(artifact: PackedArtifact, signal: AbortSignal): Promise<void>
-  /** The manifest, verified. Missing: errored `ARTIFACT_MISSING`; wrong bytes: errored `ARTIFACT_CORRUPT`. */
+  /** The manifest or index, verified. Missing: errored `ARTIFACT_MISSING`; wrong bytes: errored `ARTIFACT_CORRUPT`. */
+  document(digest: Digest, signal: AbortSignal): Promise<Manifest | ImageIndex>
+  /** The same where only a manifest will do. An index: errored `ARTIFACT_IS_INDEX`. */
   manifest(digest: Digest, signal: AbortSignal): Promise<Manifest>
   /** A blob as a stream that fails at its end if the bytes are not the digest's. */
   blob(descriptor: Descriptor, signal: AbortSignal): Promise<Readable>

@@ -15,6 +15,7 @@ import { registryMissing, startRegistry } from '../parts/registry.ts'
 import { layDown, temporaryDirectory } from './build-directory.ts'
 
 const signal = new AbortController().signal
+const amd64 = { os: 'linux', architecture: 'amd64' }
 const recipe: ImageRecipe = {
   kind: 'image',
   from: '',
@@ -36,7 +37,14 @@ test('the same files give the same image, and its parts name each other rightly'
   const pack = async (place: string) => {
     const directory = await layDown(join(root, place), files)
     const scratchDirectory = join(root, `${place}-scratch`)
-    return packImage({ directory, ...recipe, scratchDirectory, recipe, base: null, platform: 'linux/x64', signal })
+    return packImage({
+      directory,
+      ...recipe,
+      scratchDirectory,
+      recipe,
+      grounds: [{ platform: amd64, base: null }],
+      signal,
+    })
   }
   const [one, two] = [await pack('one'), await pack('two')]
   assert.equal(one.digest, two.digest)
@@ -66,8 +74,8 @@ test('an image on a base in a registry brings the layers of the base along', { s
     const scratchDirectory = join(root, `${name}-scratch`)
     await mkdir(scratchDirectory, { recursive: true })
     const reference = on === null ? null : parseBaseReference(on)
-    const base = reference && (await readBaseImage({ reference, platform: 'linux/x64', environment: {}, signal }))
-    return packImage({ directory, ...recipe, scratchDirectory, recipe, base, platform: 'linux/x64', signal })
+    const base = reference && (await readBaseImage({ reference, platform: amd64, environment: {}, signal }))
+    return packImage({ directory, ...recipe, scratchDirectory, recipe, grounds: [{ platform: amd64, base }], signal })
   }
   const base = await packOn('base', { 'etc/os-release': 'ID=base\n' }, null)
   await storeOf('bases/small').put(base, signal)

@@ -9,10 +9,10 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { type Header, pack as tarPack } from 'tar-stream'
 import { digestOfBytes } from '../../src/artifacts/digest.ts'
-import { artifactManifest } from '../../src/artifacts/manifest.ts'
+import { artifactManifest, isIndex } from '../../src/artifacts/manifest.ts'
 import { artifactTypes, mediaTypes } from '../../src/artifacts/media-types.ts'
 import { createLayoutStore } from '../../src/artifacts/oci-layout/index.ts'
-import { parseManifest } from '../../src/artifacts/oci-schema.ts'
+import { parseDocument } from '../../src/artifacts/oci-schema.ts'
 import { packBundle, packZip } from '../../src/artifacts/packing/index.ts'
 import { type ArtifactSource, unpackArtifact } from '../../src/artifacts/unpack.ts'
 import { createExtraction } from '../../src/artifacts/unpacking/extraction.ts'
@@ -39,7 +39,11 @@ function sourceOf(
     digest,
     source: {
       location: 'a test',
-      manifest: async () => parseManifest(bytes),
+      async manifest() {
+        const document = parseDocument(bytes)
+        assert.ok(!isIndex(document))
+        return document
+      },
       blob: async () => Readable.from([layer], { objectMode: false }),
     },
   }

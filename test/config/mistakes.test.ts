@@ -331,14 +331,6 @@ describe('words of a later version', () => {
       ],
     },
     {
-      mistake: 'an image from a Dockerfile',
-      text: `${web}    artifact: { image: { base: scratch, dockerfile: Dockerfile } }
-`,
-      problems: [
-        '5:41 NOT_AVAILABLE image key `dockerfile` is not available in this version of Trunkline (available: base, entrypoint)',
-      ],
-    },
-    {
       mistake: 'a store',
       text: `${web}artifacts: s3://bucket/prefix\n`,
       problems: [

@@ -368,3 +368,32 @@ notify:
     for (const secret of secrets) assert.ok(!shown.includes(secret), secret)
   })
 })
+
+describe('an image', () => {
+  const artifactOf = (image: string) =>
+    member(parse(`${minimal}    artifact: { image: ${image} }\n`).services, 'web').artifact
+
+  it('is built from a Dockerfile, in the context of its service', () => {
+    assert.deepEqual(artifactOf('{ dockerfile: web/Dockerfile, args: { N: 1 }, secrets: { T: { from: TOKEN } } }'), {
+      ...{ kind: 'dockerfile', dockerfile: 'web/Dockerfile', context: 'web', target: null, args: { N: '1' } },
+      ...{ platforms: [], secrets: { T: { from: 'TOKEN' } }, timeoutMs: 1_800_000 },
+    })
+  })
+
+  it('has no platforms of its own unless it says so', () => {
+    assert.ok(!('platforms' in artifactOf('{ base: scratch }')))
+    const artifact = artifactOf('{ base: scratch, platforms: [linux/amd64, linux/arm64/v8] }')
+    assert.deepEqual('platforms' in artifact ? artifact.platforms : null, ['linux/amd64', 'linux/arm64/v8'])
+  })
+
+  it('hands no secret to a build argument, and is one kind or the other', () => {
+    const problems = (image: string) => {
+      const parsed = parseProject({ text: `${minimal}    artifact: { image: ${image} }\n`, file })
+      return 'problems' in parsed ? parsed.problems.map(({ code }) => code) : []
+    }
+    const token = `ghp_${'a'.repeat(30)}`
+    assert.deepEqual(problems(`{ dockerfile: Dockerfile, args: { TOKEN: ${token} } }`), ['SECRET_IN_CONFIG'])
+    assert.deepEqual(problems('{ dockerfile: Dockerfile, base: scratch }'), ['UNKNOWN_KEY'])
+    assert.deepEqual(problems('{ dockerfile: Dockerfile, platforms: [amd64] }'), ['INVALID_VALUE'])
+  })
+})

@@ -19,6 +19,12 @@ export function createStore(): SimulatedStore {
   const tags = new Map<string, Digest>()
   const attached = new Map<Digest, Digest[]>()
 
+  const manifestOf = (digest: Digest): Manifest => {
+    if (!artifacts.has(digest)) throw erroredError('ARTIFACT_MISSING', `there is no ${digest}`)
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+    return { schemaVersion: 2, mediaType, config: { mediaType: 'text/plain', digest, size: 0 }, layers: [] }
+  }
+
   const simulated: SimulatedStore = {
     artifacts,
     tags,
@@ -40,12 +46,8 @@ export function createStore(): SimulatedStore {
         imageReference: (digest) => `registry.example/shop@${digest}`,
         has: (digest, signal) => ask(signal, () => artifacts.has(digest)),
         put: (artifact, signal) => ask(signal, () => void artifacts.add(artifact.digest)),
-        manifest: (digest, signal) =>
-          ask(signal, (): Manifest => {
-            if (!artifacts.has(digest)) throw erroredError('ARTIFACT_MISSING', `there is no ${digest}`)
-            const mediaType = 'application/vnd.oci.image.manifest.v1+json'
-            return { schemaVersion: 2, mediaType, config: { mediaType: 'text/plain', digest, size: 0 }, layers: [] }
-          }),
+        document: (digest, signal) => ask(signal, () => manifestOf(digest)),
+        manifest: (digest, signal) => ask(signal, () => manifestOf(digest)),
         blob: (_descriptor, signal) => ask(signal, () => Readable.from([])),
         tag: (digest, names, signal) =>
           ask(signal, () => {

@@ -45,6 +45,10 @@ export class MemoryStore implements ArtifactStore {
     return manifest
   }
 
+  document(digest: Digest): Promise<Manifest> {
+    return this.manifest(digest)
+  }
+
   async blob({ digest }: { digest: Digest }): Promise<Readable> {
     return Readable.from([this.blobs.get(digest) ?? Buffer.alloc(0)])
   }

@@ -1,7 +1,6 @@
 /** The image another one is put on: its configuration, and its layers, which are brought along only where they are missing. */
-import * as z from 'zod'
-import { type Digest, erroredError, failedError, isDigest, short } from '../../model/index.ts'
-import type { Descriptor, PackedBlob } from '../../ports/index.ts'
+import { type Digest, erroredError, failedError, short } from '../../model/index.ts'
+import type { Descriptor, ImagePlatform, PackedBlob } from '../../ports/index.ts'
 import { artifactCorrupt, artifactMissing } from '../artifact-errors.ts'
 import { digestOfBytes } from '../digest.ts'
 import { mediaTypes } from '../media-types.ts'
@@ -11,43 +10,22 @@ import { parseRepository } from '../oci-registry/reference.ts'
 import { defaultRetryPolicy } from '../oci-registry/retry.ts'
 import { createTransport } from '../oci-registry/transport.ts'
 import type { BaseReference } from './base-reference.ts'
-import { type BaseConfig, ociPlatform, parseBaseConfig } from './image-config.ts'
+import { type BaseConfig, parseBaseConfig } from './image-config.ts'
+import { anyIndexSchema, anyManifestSchema, dockerTypes, layerTypes } from './image-manifest.ts'
+import { formatPlatform, isPlatform } from './platform.ts'
 
 export type BaseImage = { config: BaseConfig; layers: PackedBlob[] }
 
 export type BaseImageOptions = {
   reference: BaseReference
-  /** `linux/x64`: chooses from an image for several platforms. */
-  platform: string
+  /** Chooses from an image for several platforms. */
+  platform: ImagePlatform
   /** Credentials, proxies, and where Docker's configuration lies. */
   environment: NodeJS.ProcessEnv
   signal: AbortSignal
 }
 
-/** Docker's own formats hold the same bytes under older names. */
-const dockerTypes = {
-  manifest: 'application/vnd.docker.distribution.manifest.v2+json',
-  list: 'application/vnd.docker.distribution.manifest.list.v2+json',
-} as const
-const layerTypes: Readonly<Record<string, string>> = {
-  'application/vnd.docker.image.rootfs.diff.tar.gzip': 'application/vnd.oci.image.layer.v1.tar+gzip',
-  'application/vnd.docker.image.rootfs.diff.tar': mediaTypes.tarLayer,
-}
 const maxConfigBytes = 4 * 1024 * 1024
-const maxLayers = 500
-
-const descriptor = z.object({
-  mediaType: z.string(),
-  digest: z.string().refine(isDigest, 'is not a sha256 digest'),
-  size: z.number().int().nonnegative(),
-})
-const platformOf = z.object({ os: z.string(), architecture: z.string() })
-const indexSchema = z.object({ manifests: z.array(descriptor.extend({ platform: platformOf.nullish() })) })
-const manifestSchema = z.object({
-  schemaVersion: z.literal(2),
-  config: descriptor,
-  layers: z.array(descriptor).max(maxLayers),
-})
 
 /** Reads a base image from its registry, everything checked against the digest that was asked for. */
 export async function readBaseImage({ reference, platform, ...options }: BaseImageOptions): Promise<BaseImage> {
@@ -68,33 +46,26 @@ export async function readBaseImage({ reference, platform, ...options }: BaseIma
     (layer): PackedBlob => ({
       ...layer,
       mediaType: layerTypes[layer.mediaType] ?? layer.mediaType,
-      content: { kind: 'stream', open: (until) => downloadBlob(client, layer, until) },
+      content: { kind: 'stream', open: (until) => downloadBlob(client, layer, until), origin: client.place },
     }),
   )
   return { config: parsed, layers }
 }
 
-async function imageManifest(client: RegistryClient, digest: Digest, platform: string, signal: AbortSignal) {
+async function imageManifest(client: RegistryClient, digest: Digest, wanted: ImagePlatform, signal: AbortSignal) {
   const first = await document(client, digest, signal)
-  const index = indexSchema.safeParse(first)
-  if (!index.success) return parsedAs(first, (value) => manifestSchema.parse(value), client, digest)
-  const wanted = ociPlatform(platform)
-  const found = index.data.manifests.find(
-    (entry) => entry.platform?.os === wanted.os && entry.platform.architecture === wanted.architecture,
-  )
+  const index = anyIndexSchema.safeParse(first)
+  if (!index.success) return parsedAs(first, (value) => anyManifestSchema.parse(value), client, digest)
+  const found = index.data.manifests.find(({ platform }) => platform != null && isPlatform(platform, wanted))
   if (found === undefined) {
     const known = index.data.manifests.flatMap((entry) => (entry.platform ? [entry.platform] : []))
-    throw failedError(
-      'BASE_PLATFORM',
-      `the base image ${client.label} is not made for ${wanted.os}/${wanted.architecture}`,
-      {
-        hint: `it is made for ${known.map(({ os, architecture }) => `${os}/${architecture}`).join(', ') || 'nothing it names'}`,
-      },
-    )
+    throw failedError('BASE_PLATFORM', `the base image ${client.label} is not made for ${formatPlatform(wanted)}`, {
+      hint: `it is made for ${known.map(formatPlatform).join(', ') || 'nothing it names'}`,
+    })
   }
   // One step, never more: an index of indexes leads nowhere.
   const second = await document(client, found.digest, signal)
-  return parsedAs(second, (value) => manifestSchema.parse(value), client, found.digest)
+  return parsedAs(second, (value) => anyManifestSchema.parse(value), client, found.digest)
 }
 
 async function document(client: RegistryClient, digest: Digest, signal: AbortSignal): Promise<unknown> {

@@ -1,6 +1,7 @@
 /** The configuration of an image: what a runtime starts, and which layers lie below. Pure; nothing in it varies by time. */
 import * as z from 'zod'
 import type { Digest, ImageRecipe } from '../../model/index.ts'
+import type { ImagePlatform } from '../../ports/index.ts'
 
 /** Of the base: read with care, members we do not know are left behind. */
 const baseConfig = z.object({
@@ -27,16 +28,16 @@ export type BaseConfig = z.infer<typeof baseConfig>
 export const parseBaseConfig = (bytes: Uint8Array): BaseConfig =>
   baseConfig.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
 
-/** The platform as OCI names it: Node's `linux/x64` is `linux/amd64` there. */
-export function ociPlatform(platform: string): { os: string; architecture: string } {
-  const [os = 'linux', architecture = 'x64'] = platform.split('/')
-  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le', loong64: 'loong64' }
-  return { os, architecture: names[architecture] ?? architecture }
-}
+/** What an image says it is made for. */
+export const platformOf = ({ os, architecture, variant }: BaseConfig): ImagePlatform => ({
+  os,
+  architecture,
+  ...(variant && { variant }),
+})
 
 /** An empty image to begin with. */
-export const scratchConfig = (platform: string): BaseConfig => ({
-  ...ociPlatform(platform),
+export const scratchConfig = (platform: ImagePlatform): BaseConfig => ({
+  ...platform,
   rootfs: { type: 'layers', diff_ids: [] },
 })
 

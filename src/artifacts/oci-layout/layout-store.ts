@@ -2,11 +2,11 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Digest, erroredError, TrunklineError } from '../../model/index.ts'
-import type { ArtifactStore, Descriptor, Manifest, PackedArtifact, Referrer } from '../../ports/index.ts'
-import { artifactCorrupt, throwIfAborted } from '../artifact-errors.ts'
+import type { ArtifactStore, Descriptor, ImageIndex, Manifest, PackedArtifact, Referrer } from '../../ports/index.ts'
+import { artifactCorrupt, artifactIsIndex, throwIfAborted } from '../artifact-errors.ts'
 import { artifactTag } from '../artifact-tag.ts'
 import { hexOf } from '../digest.ts'
-import { emptyConfig, referrerManifest } from '../manifest.ts'
+import { emptyConfig, isIndex, referrerManifest } from '../manifest.ts'
 import { mediaTypes } from '../media-types.ts'
 import { createBlobFolder } from './blob-folder.ts'
 import { prepareIncoming, writeDurably } from './durable-file.ts'
@@ -81,14 +81,14 @@ export function createLayoutStore(directory: string): ArtifactStore {
     })
   }
 
-  async function readManifest(digest: Digest): Promise<{ manifest: Manifest; descriptor: Descriptor }> {
+  async function readDocument(digest: Digest): Promise<{ document: Manifest | ImageIndex; descriptor: Descriptor }> {
     const bytes = await blobs.read(digest)
-    const { parseManifest } = await loadSchema()
+    const { parseDocument } = await loadSchema()
     try {
-      const manifest = parseManifest(bytes)
-      const { artifactType } = manifest
-      const descriptor: Descriptor = { mediaType: mediaTypes.manifest, digest, size: bytes.length }
-      return { manifest, descriptor: artifactType === undefined ? descriptor : { ...descriptor, artifactType } }
+      const document = parseDocument(bytes)
+      const descriptor: Descriptor = { mediaType: document.mediaType, digest, size: bytes.length }
+      const artifactType = isIndex(document) ? undefined : document.artifactType
+      return { document, descriptor: artifactType === undefined ? descriptor : { ...descriptor, artifactType } }
     } catch (cause) {
       throw artifactCorrupt(digest, join(blobDirectory, hexOf(digest)), 'no image manifest', cause)
     }
@@ -97,15 +97,27 @@ export function createLayoutStore(directory: string): ArtifactStore {
   /** What is damaged counts as absent, so that it is built and stored again, which repairs it. */
   async function isComplete(digest: Digest): Promise<boolean> {
     if ((await blobs.size(digest)) === null) return false
-    const read = await readManifest(digest).catch((error) => {
+    const read = await readDocument(digest).catch((error) => {
       if (error instanceof TrunklineError && error.code === 'ARTIFACT_CORRUPT') return null
       throw error
     })
     if (read === null) return false
-    for (const { digest, size } of [read.manifest.config, ...read.manifest.layers]) {
+    const { document } = read
+    if (isIndex(document)) {
+      for (const each of document.manifests) if (!(await isCompleteManifest(each.digest))) return false
+      return true
+    }
+    for (const { digest, size } of [document.config, ...document.layers]) {
       if ((await blobs.size(digest)) !== size) return false
     }
     return true
+  }
+
+  /** Of an index: one step, never more. */
+  async function isCompleteManifest(digest: Digest): Promise<boolean> {
+    const size = await blobs.size(digest)
+    if (size === null || isIndex((await readDocument(digest)).document)) return false
+    return isComplete(digest)
   }
 
   async function putManifest(digest: Digest, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -133,21 +145,29 @@ export function createLayoutStore(directory: string): ArtifactStore {
       await prepare(signal)
       for (const blob of artifact.blobs) await blobs.put(blob, signal)
       // The manifest last: who sees it may rely on its blobs.
+      for (const { digest, bytes } of artifact.manifests ?? []) await putManifest(digest, bytes, signal)
       await putManifest(artifact.digest, artifact.manifest, signal)
-      const { descriptor } = await readManifest(artifact.digest)
+      const { descriptor } = await readDocument(artifact.digest)
       await changeIndex(signal, (index) => withManifest(index, descriptor))
+    }),
+
+    document: guarded(async (digest: Digest, signal: AbortSignal) => {
+      throwIfAborted(signal)
+      return (await readDocument(digest)).document
     }),
 
     manifest: guarded(async (digest: Digest, signal: AbortSignal) => {
       throwIfAborted(signal)
-      return (await readManifest(digest)).manifest
+      const { document } = await readDocument(digest)
+      if (isIndex(document)) throw artifactIsIndex(digest, location)
+      return document
     }),
 
     blob: guarded((descriptor: Descriptor, signal: AbortSignal) => blobs.stream(descriptor, signal)),
 
     tag: guarded(async (digest: Digest, tags: readonly string[], signal: AbortSignal) => {
       throwIfAborted(signal)
-      const { descriptor } = await readManifest(digest)
+      const { descriptor } = await readDocument(digest)
       await prepare(signal)
       await changeIndex(signal, (index) =>
         tags.reduce<LayoutIndex>((changed, tag) => {
@@ -164,7 +184,7 @@ export function createLayoutStore(directory: string): ArtifactStore {
 
     attach: guarded(async (subject: Digest, referrer: Referrer, signal: AbortSignal) => {
       throwIfAborted(signal)
-      const { descriptor } = await readManifest(subject)
+      const { descriptor } = await readDocument(subject)
       await prepare(signal)
       const { manifest, layer } = referrerManifest(descriptor, referrer)
       for (const blob of [emptyConfig, layer]) await blobs.put(blob, signal)

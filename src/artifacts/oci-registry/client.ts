@@ -28,6 +28,7 @@ export type RegistryResponse = { status: number; headers: Record<string, string>
 export type RegistryClient = {
   /** For errors and logs: `registry.example/shop`. */
   readonly label: string
+  readonly place: { host: string; repository: string }
   /** The whole answer, at most 4 MiB; repeated where the failure may pass. */
   call(request: RegistryRequest, signal: AbortSignal): Promise<RegistryResponse>
   /** The same, once: what may pass is thrown as `TransientFault`. */
@@ -119,6 +120,7 @@ export function createRegistryClient({
 
   return {
     label,
+    place: { host: reference.host, repository: reference.name },
     retryPolicy,
     open,
     callOnce,

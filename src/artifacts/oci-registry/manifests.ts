@@ -11,7 +11,7 @@ export async function readManifest(client: RegistryClient, digest: Digest, signa
     {
       method: 'GET',
       path: `manifests/${digest}`,
-      headers: { accept: mediaTypes.manifest },
+      headers: { accept: `${mediaTypes.manifest}, ${mediaTypes.index}` },
       right: 'pull',
       accept: [200, 404],
       action: `read the manifest ${short(digest)}`,
@@ -60,12 +60,14 @@ export type ManifestUpload = {
   /** A digest or a tag. */
   reference: string
   bytes: Uint8Array
+  /** Default: that of a manifest. */
+  mediaType?: string
 }
 
 /** Stores a manifest under its digest or a tag. Its blobs must be there. */
 export async function writeManifest(
   client: RegistryClient,
-  { reference, bytes }: ManifestUpload,
+  { reference, bytes, mediaType = mediaTypes.manifest }: ManifestUpload,
   signal: AbortSignal,
 ): Promise<RegistryResponse> {
   const digest = digestOfBytes(bytes)
@@ -74,7 +76,7 @@ export async function writeManifest(
     {
       method: 'PUT',
       path: `manifests/${reference}`,
-      headers: { 'content-type': mediaTypes.manifest },
+      headers: { 'content-type': mediaType },
       body: {
         size: bytes.length,
         async *open() {

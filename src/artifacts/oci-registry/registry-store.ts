@@ -1,10 +1,9 @@
 import type { Digest } from '../../model/index.ts'
-import type { ArtifactStore, Descriptor } from '../../ports/index.ts'
-import { artifactCorrupt } from '../artifact-errors.ts'
+import type { ArtifactStore, Descriptor, ImageIndex, Manifest } from '../../ports/index.ts'
+import { artifactCorrupt, artifactIsIndex } from '../artifact-errors.ts'
 import { artifactTag } from '../artifact-tag.ts'
-import { emptyConfig, referrerManifest } from '../manifest.ts'
-import { mediaTypes } from '../media-types.ts'
-import { parseManifest } from '../oci-schema.ts'
+import { emptyConfig, isIndex, referrerManifest } from '../manifest.ts'
+import { parseDocument } from '../oci-schema.ts'
 import { downloadBlob } from './blob-download.ts'
 import { uploadBlob } from './blob-upload.ts'
 import { createRegistryClient } from './client.ts'
@@ -29,6 +28,8 @@ export type RegistryStoreOptions = {
   transport?: Transport
 }
 
+type Described = { bytes: Buffer; document: Manifest | ImageIndex; descriptor: Descriptor }
+
 /** An artifact store in one repository of an OCI registry. Makes no request before it is used. */
 export function createRegistryStore(options: RegistryStoreOptions): ArtifactStore {
   const { environment, mountFrom = [], retryPolicy = defaultRetryPolicy } = options
@@ -39,9 +40,14 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
     retryPolicy,
   })
 
-  async function describe(digest: Digest, signal: AbortSignal): Promise<{ bytes: Buffer; descriptor: Descriptor }> {
+  async function describe(digest: Digest, signal: AbortSignal): Promise<Described> {
     const bytes = await readManifest(client, digest, signal)
-    return { bytes, descriptor: { mediaType: mediaTypes.manifest, digest, size: bytes.length } }
+    try {
+      const document = parseDocument(bytes)
+      return { bytes, document, descriptor: { mediaType: document.mediaType, digest, size: bytes.length } }
+    } catch (cause) {
+      throw artifactCorrupt(digest, `${client.label}/manifests/${digest}`, 'no image manifest', cause)
+    }
   }
 
   return {
@@ -57,29 +63,36 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
       if ((await resolveManifest(client, artifact.digest, signal)) !== null) return
       // One after the other: all but one of an artifact's blobs are a few bytes.
       for (const blob of artifact.blobs) await uploadBlob(client, blob, { mountFrom, signal })
-      await writeManifest(client, { reference: artifact.digest, bytes: artifact.manifest }, signal)
+      const { manifests = [], digest, manifest } = artifact
+      await Promise.all(
+        manifests.map((each) => writeManifest(client, { reference: each.digest, bytes: each.bytes }, signal)),
+      )
+      const { mediaType } = parseDocument(manifest)
+      await writeManifest(client, { reference: digest, bytes: manifest, mediaType }, signal)
+    },
+
+    async document(digest, signal) {
+      return (await describe(digest, signal)).document
     },
 
     async manifest(digest, signal) {
-      const bytes = await readManifest(client, digest, signal)
-      try {
-        return parseManifest(bytes)
-      } catch (cause) {
-        throw artifactCorrupt(digest, `${client.label}/manifests/${digest}`, 'no image manifest', cause)
-      }
+      const { document } = await describe(digest, signal)
+      if (isIndex(document)) throw artifactIsIndex(digest, client.label)
+      return document
     },
 
     blob: (descriptor, signal) => downloadBlob(client, descriptor, signal),
 
     async tag(digest, tags, signal) {
       const references = [...new Set(tags.map(artifactTag))]
-      const [{ bytes }, ...standing] = await Promise.all([
+      const [{ bytes, descriptor }, ...standing] = await Promise.all([
         describe(digest, signal),
         ...references.map((reference) => resolveManifest(client, reference, signal)),
       ])
       for (const [index, reference] of references.entries()) {
         // Not written again: repositories with immutable tags would refuse even that.
-        if (standing[index] !== digest) await writeManifest(client, { reference, bytes }, signal)
+        if (standing[index] !== digest)
+          await writeManifest(client, { reference, bytes, mediaType: descriptor.mediaType }, signal)
       }
     },
 

@@ -8,7 +8,8 @@ export const checkPlatforms: Check = function* (context) {
   const { document } = context
   for (const [name, service] of Object.entries(document.services)) {
     if (service.run === undefined) continue
-    const isImage = ownerOf(name, context)?.artifact?.kind === 'image'
+    const packed = ownerOf(name, context)?.artifact?.kind
+    const isImage = packed === 'image' || packed === 'dockerfile'
     for (const { environment, kind } of placesOf(service, context)) {
       const mistake = mistakeOf(name, service, environment, kind, isImage)
       if (mistake === null) continue

@@ -53,7 +53,7 @@ export function hashInputs(request: HashRequest): InputHashes {
     if (path.includes(owner)) throw new Error(`${[...path, owner].join(' needs ')}: a circle`) // configuration refuses this
     const service = serviceOf(project, owner)
     const needs = needsOf(service, (needed) => hashBuild(needed, [...path, owner]))
-    const behind = { ...needs, ...(prepare === null ? {} : { prepare }) }
+    const behind = { ...needs, ...(prepare === null || preparesNothing(service) ? {} : { prepare }) }
     const files = [inputsOf(selection, owner).inputs]
     const manifest =
       sameManifest(request.like?.services[owner]?.build, files, behind) ??
@@ -113,6 +113,10 @@ export function hashInputs(request: HashRequest): InputHashes {
   }
 }
 
+/** What a Dockerfile needs installed it installs itself; `prepare` is for commands that run here. */
+export const preparesNothing = ({ artifact, build }: Service): boolean =>
+  artifact.kind === 'dockerfile' && build === null
+
 function hashPrepare(request: HashRequest, world: Parts): HashManifest | null {
   const { prepare } = request.project
   if (prepare === null) return null
@@ -148,6 +152,8 @@ function needsOf(service: Service, hash: (name: ServiceName) => HashManifest): R
 /** Which files go in does not depend on the order of the patterns. */
 function recipeText(recipe: ArtifactRecipe): string {
   if (recipe.kind === 'of') return canonicalJson(recipe)
+  // How long it may take changes nothing in what it makes.
+  if (recipe.kind === 'dockerfile') return canonicalJson({ ...recipe, timeoutMs: undefined })
   return canonicalJson({
     ...recipe,
     include: [...new Set(recipe.include)].sort(),

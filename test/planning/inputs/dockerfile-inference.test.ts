@@ -41,6 +41,20 @@ RUN --mount=type=bind,source=docs,target=/docs --mount=type=cache,target=/c make
     ])
   })
 
+  it('are those of the Dockerfile that the artifact is built from, with its context, target and arguments', () => {
+    const artifact = {
+      ...{ kind: 'dockerfile' as const, dockerfile: 'docker/carts', context: '', target: 'final', timeoutMs: 1 },
+      ...{ args: { FOLDER: 'proto' }, platforms: [], secrets: {} },
+    }
+    const project = projectOf([serviceOf('carts', { artifact })])
+    const dockerfile = 'FROM x AS final\nARG FOLDER=lib\nCOPY $FOLDER /p\nFROM x AS other\nCOPY lib /l\n'
+    assert.deepEqual(copied(select(project, files('FROM x\nCOPY docs /d\n', { 'docker/carts': dockerfile }))), [
+      'docker/carts',
+      'proto/cart.md',
+      'proto/cart.proto',
+    ])
+  })
+
   it('name the line that copies', () => {
     const proto = select(atRoot, files('FROM x\nCOPY \\\n  # why not\n  proto /p\n'))
       ['carts']?.inputs.map((input) => input)

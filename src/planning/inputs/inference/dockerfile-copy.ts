@@ -31,8 +31,13 @@ export function createDockerfileRule(view: CommitView) {
   }
 }
 
-/** Builds that the service's command names; else the Dockerfiles in its folder. */
+/** The one that its artifact is; else builds that the service's command names; else the Dockerfiles in its folder. */
 function imageBuilds(view: CommitView, service: Service, notes: Reason[]): ImageBuild[] {
+  const { artifact } = service
+  if (artifact.kind === 'dockerfile') {
+    const { dockerfile, context, target, args } = artifact
+    return [{ dockerfile, context, target, buildArguments: new Map(Object.entries(args)) }]
+  }
   const named = simpleCommands(service.build?.run ?? '').flatMap((command) => {
     if (!isImageBuild(command)) return []
     const build = readImageBuild(command)

@@ -85,6 +85,7 @@ function counting(store: MemoryStore, sent: { blobBytes: number }): ArtifactStor
     imageReference: () => store.imageReference(),
     has: (digest) => store.has(digest),
     manifest: (digest) => store.manifest(digest),
+    document: (digest) => store.document(digest),
     async blob(descriptor) {
       const count = new Transform({
         transform(chunk: Buffer, _encoding, done) {

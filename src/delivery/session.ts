@@ -77,7 +77,7 @@ export async function openSession(options: SessionOptions): Promise<OpenedSessio
     const isSilent = watched !== null && watched.tip === current.tip && nowMs - watched.sinceMs >= leaseTtlMs
     if (current.lease === null || holder === null || isDead || isSilent) {
       const position = await ledger.environment(snapshot, environment)
-      const lease = nextLease(current.lease, environment, world.holder, ledger.at())
+      const lease = nextLease(current.lease, position.state, world.holder, ledger.at())
       const result = await ledger.append(position, [], { expected: current.tip, lease }, signal)
       if (result.kind === 'lost-race') continue
       const session = createSession(options, position, { tip: result.leaseTip, lease })

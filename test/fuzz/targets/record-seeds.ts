@@ -146,7 +146,14 @@ const release: Release = {
 export const documents = {
   events,
   states: [...states, initialState('stage')],
-  leases: [nextLease(null, 'stage', { id: 'x', label: 'ada@laptop', host: 'h', pid: 1, startedAt: '1' }, at)],
+  leases: [
+    nextLease(
+      null,
+      { environment: 'stage', seq: 0 },
+      { id: 'x', label: 'ada@laptop', host: 'h', pid: 1, startedAt: '1' },
+      at,
+    ),
+  ],
   yanks: [
     { version: 1, yanks: [yank, { ...yank, subject: { kind: 'artifact', artifact: digest } }] },
     { version: 1, yanks: [] },

@@ -1,5 +1,5 @@
 import type { Digest } from '../../model/index.ts'
-import type { ArtifactStore, Descriptor, ImageIndex, Manifest } from '../../ports/index.ts'
+import type { ArtifactStore, Descriptor, ImageIndex, Manifest, PackedBlob } from '../../ports/index.ts'
 import { artifactCorrupt, artifactIsIndex } from '../artifact-errors.ts'
 import { artifactTag } from '../artifact-tag.ts'
 import { emptyConfig, isIndex, referrerManifest } from '../manifest.ts'
@@ -28,6 +28,8 @@ export type RegistryStoreOptions = {
   transport?: Transport
 }
 
+const uploadsAtOnce = 4
+
 type Described = { bytes: Buffer; document: Manifest | ImageIndex; descriptor: Descriptor }
 
 /** An artifact store in one repository of an OCI registry. Makes no request before it is used. */
@@ -50,6 +52,31 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
     }
   }
 
+  /** A few at a time: an image's base has many layers, of which most are there or are mounted. */
+  async function uploadAll(blobs: readonly PackedBlob[], signal: AbortSignal): Promise<void> {
+    const queue = blobs.values()
+    const failed = new AbortController()
+    const until = AbortSignal.any([signal, failed.signal])
+    const upload = async () => {
+      for (const blob of queue) {
+        try {
+          await uploadBlob(client, blob, { mountFrom: sourcesOf(blob), signal: until })
+        } catch (error) {
+          failed.abort(error)
+          throw error
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: uploadsAtOnce }, upload))
+  }
+
+  /** Repositories of this registry that hold a blob already. */
+  function sourcesOf({ content }: PackedBlob): string[] {
+    const origin = content.kind === 'stream' ? content.origin : undefined
+    const isNear = origin !== undefined && origin.host === client.place.host
+    return isNear && origin.repository !== client.place.repository ? [origin.repository, ...mountFrom] : [...mountFrom]
+  }
+
   return {
     location: `oci-registry at ${client.label}`,
 
@@ -61,8 +88,7 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
 
     async put(artifact, signal) {
       if ((await resolveManifest(client, artifact.digest, signal)) !== null) return
-      // One after the other: all but one of an artifact's blobs are a few bytes.
-      for (const blob of artifact.blobs) await uploadBlob(client, blob, { mountFrom, signal })
+      await uploadAll(artifact.blobs, signal)
       const { manifests = [], digest, manifest } = artifact
       await Promise.all(
         manifests.map((each) => writeManifest(client, { reference: each.digest, bytes: each.bytes }, signal)),

@@ -8,11 +8,14 @@ import {
   isNotFound,
   type Kind,
   type KubernetesObject,
+  listAll,
   type Mirror,
   openClient,
   openMirror,
   openResources,
+  type Resource,
   type Resources,
+  type Selection,
 } from './api/index.ts'
 
 export type ClusterSession = {
@@ -21,6 +24,8 @@ export type ClusterSession = {
   readonly resources: Resources
   /** Ready when answered. Ends with `close`. */
   mirror(kind: Kind, namespace: string | undefined, signal: AbortSignal): Promise<Mirror>
+  /** All objects of a selection, as they are now. */
+  list(resource: Resource, selection: Selection, signal: AbortSignal): Promise<{ items: KubernetesObject[] }>
   /** A single object; null where it is not there. */
   read(kind: Kind, name: string, namespace: string | undefined, signal: AbortSignal): Promise<KubernetesObject | null>
   close(): Promise<void>
@@ -64,6 +69,7 @@ async function openSession(access: ClusterAccess, surroundings: ConnectionSurrou
       await known.ready
       return known
     },
+    list: (resource, selection, signal) => listAll(client, resource, selection, signal),
     async read({ apiVersion, kind }, name, namespace, signal) {
       const metadata = namespace === undefined ? { name } : { name, namespace }
       const path = await resources.pathOf({ apiVersion, kind, metadata }, signal)

@@ -2,6 +2,6 @@
 export { type ApiClient, type ApiRequest, openClient } from './client.ts'
 export { type ClusterConnection, type ConnectionSurroundings, findConnection } from './kubeconfig.ts'
 export * from './objects.ts'
-export { ApiError, asTrunklineError, isConflict, isGone, isNotFound } from './problem.ts'
+export { ApiError, asTrunklineError, isConflict, isGone, isNotFound, type StatusCause } from './problem.ts'
 export { collectionPath, openResources, type Resource, type Resources } from './resources.ts'
 export { listAll, type Mirror, openMirror, type Selection } from './watch.ts'

@@ -1,0 +1,199 @@
+/**
+ * What Trunkline knows of one service in a cluster, in the cluster: a Secret that is the parent of the service's ApplySet
+ * (KEP 3659). It says what is settled there and what is on its way, and keeps the objects of both, so that a way back
+ * needs nothing else. Written with its resource version: a controller that has lost its lease cannot overwrite a newer one.
+ */
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { type Digest, erroredError, type Fingerprint, refusedError } from '../../model/index.ts'
+import { groupKindOf, isConflict, isNotFound, type KubernetesObject } from './api/index.ts'
+import { annotations, applySetId, fieldManager, inventoryName, labels, type Place, toolingName } from './names.ts'
+import type { ClusterSession } from './session.ts'
+
+export type Generation = {
+  generation: string
+  artifact: Digest
+  fingerprint: Fingerprint | null
+  /** As they were applied; values of Secrets included, since this is one. */
+  objects: KubernetesObject[]
+}
+
+export type Inventory = {
+  /** Runs in full, as far as Trunkline brought it there; null before the first. */
+  settled: Generation | null
+  /** On its way, by whoever holds this epoch. */
+  pending: Generation | null
+  epoch: number
+  /** Of the Secret; null: there is none yet. */
+  resourceVersion: string | null
+  uid: string | null
+}
+
+export const emptyInventory: Inventory = { settled: null, pending: null, epoch: 0, resourceVersion: null, uid: null }
+
+const secretKind = { apiVersion: 'v1', kind: 'Secret' }
+const secretType = 'trunkline.dev/service'
+/** What etcd takes in one object, with room for its metadata. */
+const maxBytes = 900 * 1024
+
+export async function readInventory(
+  session: ClusterSession,
+  place: Place,
+  service: string,
+  signal: AbortSignal,
+): Promise<Inventory> {
+  const secret = await session.read(secretKind, inventoryName(place, service), place.namespace, signal)
+  return secret === null ? emptyInventory : parseInventory(secret)
+}
+
+export function parseInventory(secret: KubernetesObject): Inventory {
+  const data = secret['data'] as Record<string, string> | undefined // Of a Secret.
+  const read = (key: string): Generation | null => {
+    const text = data?.[key]
+    if (text === undefined || text === '') return null
+    try {
+      return JSON.parse(gunzipSync(Buffer.from(text, 'base64')).toString('utf8')) as Generation // Written below.
+    } catch (error) {
+      throw erroredError(
+        'INVENTORY_CORRUPT',
+        `the Secret ${secret.metadata.namespace}/${secret.metadata.name} cannot be read`,
+        {
+          hint: 'it was changed by hand: delete it, and the next delivery writes it anew',
+          cause: error,
+        },
+      )
+    }
+  }
+  return {
+    settled: read('settled'),
+    pending: read('pending'),
+    epoch: Number(secret.metadata.annotations?.[annotations.epoch] ?? 0),
+    resourceVersion: secret.metadata.resourceVersion ?? null,
+    uid: secret.metadata.uid ?? null,
+  }
+}
+
+/** Answers it as it stands now. Refused where a newer controller wrote. */
+export async function writeInventory(
+  session: ClusterSession,
+  place: Place,
+  service: string,
+  wanted: Inventory,
+  signal: AbortSignal,
+): Promise<Inventory> {
+  const secret = secretOf(place, service, wanted)
+  const collection = `/api/v1/namespaces/${place.namespace}/secrets`
+  const query = { fieldManager }
+  try {
+    const written =
+      wanted.resourceVersion === null
+        ? await session.client.request({ method: 'POST', path: collection, query, body: secret, signal })
+        : await session.client.request({
+            method: 'PUT',
+            path: `${collection}/${secret.metadata.name}`,
+            query,
+            body: secret,
+            signal,
+          })
+    const { metadata } = written as KubernetesObject // What was written.
+    return { ...wanted, resourceVersion: metadata.resourceVersion ?? null, uid: metadata.uid ?? null }
+  } catch (error) {
+    if (!isConflict(error) && !(isNotFound(error) && wanted.resourceVersion !== null)) throw error
+    const now = await readInventory(session, place, service, signal)
+    // An answer that was lost on the way: what stands there is ours.
+    if (now.epoch === wanted.epoch && isSame(now, wanted)) return now
+    if (now.epoch > wanted.epoch) throw stale(service, place, wanted.epoch, now.epoch)
+    throw erroredError(
+      'INVENTORY_BUSY',
+      `${service} was changed in ${place.namespace} by someone else at the same time`,
+      {
+        hint: 'the next attempt sees it',
+        cause: error,
+      },
+    )
+  }
+}
+
+export const stale = (service: string, place: Place, ours: number, theirs: number) =>
+  refusedError(
+    'STALE_CONTROLLER',
+    `a newer controller has taken ${service} in ${place.namespace} over (lease ${theirs}, ours is ${ours})`,
+  )
+
+const isSame = (left: Inventory, right: Inventory): boolean =>
+  left.settled?.generation === right.settled?.generation &&
+  left.settled?.fingerprint === right.settled?.fingerprint &&
+  left.pending?.generation === right.pending?.generation &&
+  left.pending?.fingerprint === right.pending?.fingerprint
+
+function secretOf(
+  place: Place,
+  service: string,
+  { settled, pending, epoch, resourceVersion }: Inventory,
+): KubernetesObject {
+  const name = inventoryName(place, service)
+  const shown = pending ?? settled
+  const kinds = new Set([...(settled?.objects ?? []), ...(pending?.objects ?? [])].map(groupKindOf))
+  const data = Object.fromEntries(
+    Object.entries({ settled, pending }).flatMap(([key, generation]) =>
+      generation === null ? [] : [[key, gzipSync(JSON.stringify(generation), { level: 9 }).toString('base64')]],
+    ),
+  )
+  const bytes = Object.values(data).reduce((sum, text) => sum + text.length, 0)
+  if (bytes > maxBytes) {
+    throw refusedError(
+      'DESCRIPTION_TOO_LARGE',
+      `what ${service} is described by takes ${Math.round(bytes / 1024)} KiB compressed: at most ${maxBytes / 1024} KiB can be kept in the cluster`,
+      {
+        hint: 'divide it into several services',
+      },
+    )
+  }
+  return {
+    ...secretKind,
+    type: secretType,
+    metadata: {
+      name,
+      namespace: place.namespace,
+      ...(resourceVersion === null ? {} : { resourceVersion }),
+      labels: {
+        [labels.managedBy]: 'trunkline',
+        [labels.project]: place.project,
+        [labels.environment]: place.environment,
+        [labels.service]: service,
+        [labels.applySetId]: applySetId({ name, namespace: place.namespace }),
+      },
+      annotations: {
+        [annotations.tooling]: toolingName,
+        [annotations.groupKinds]: [...kinds].sort().join(','),
+        [annotations.state]: pending === null ? 'settled' : 'rolling',
+        [annotations.epoch]: String(epoch),
+        ...(shown === null
+          ? {}
+          : { [annotations.generation]: shown.generation, [annotations.artifact]: shown.artifact }),
+        ...(shown?.fingerprint ? { [annotations.fingerprint]: shown.fingerprint } : {}),
+      },
+    },
+    data,
+  }
+}
+
+/** All services of an environment in one request, by name. */
+export async function readInventories(
+  session: ClusterSession,
+  { project, environment, namespace }: Place,
+  signal: AbortSignal,
+): Promise<Map<string, Inventory>> {
+  const labelSelector = `${labels.project}=${project},${labels.environment}=${environment},${labels.managedBy}=trunkline`
+  const resource = await session.resources.find(secretKind, signal)
+  const { items } = await session.list(
+    resource,
+    { namespace, labelSelector, fieldSelector: `type=${secretType}` },
+    signal,
+  )
+  return new Map(
+    items.flatMap((secret): Array<[string, Inventory]> => {
+      const service = secret.metadata.labels?.[labels.service]
+      return service === undefined ? [] : [[service, parseInventory(secret)]]
+    }),
+  )
+}

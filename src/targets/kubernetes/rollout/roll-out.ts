@@ -1,0 +1,149 @@
+/**
+ * One service to one generation on one cluster: applied in waves, watched until healthy, then pruned. Where it does not get
+ * healthy, what ran before is applied again and waited for. Every part observes first, so that a controller that died
+ * anywhere is followed by one that goes on.
+ */
+import type { Digest, Fingerprint, Reason, Verdict } from '../../../model/index.ts'
+import { passed, reason } from '../../../model/index.ts'
+import type { TargetContext } from '../../../ports/index.ts'
+import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
+import { applyObject, deleteObject } from '../apply/server-side-apply.ts'
+import { inWaves } from '../apply/waves.ts'
+import { type Generation, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
+import { inventoryName, type Place } from '../names.ts'
+import type { ClusterSession } from '../session.ts'
+import { awaitHealth, type Waited } from './await-health.ts'
+import { ensureNamespace } from './namespace.ts'
+import { prepareObjects } from './prepare-objects.ts'
+
+export type Rollout = {
+  session: ClusterSession
+  place: Place
+  service: string
+  wanted: {
+    generation: string
+    artifact: Digest
+    fingerprint: Fingerprint | null
+    objects: readonly KubernetesObject[]
+  }
+  createNamespace: boolean
+  conflicts: 'fail' | 'force'
+  timeoutMs: number
+  context: Pick<TargetContext, 'signal' | 'epoch' | 'report' | 'log'>
+}
+
+/** Their content, or that of others, would be lost: taken out of a description, they stay where they are. */
+const keptKinds = new Set(['PersistentVolumeClaim', 'PersistentVolume', 'Namespace', 'CustomResourceDefinition'])
+
+export async function rollOut(rollout: Rollout): Promise<Verdict> {
+  const { session, place, service, context } = rollout
+  const { signal, epoch } = context
+  const missing = await ensureNamespace(session, place.namespace, rollout.createNamespace, signal)
+  if (missing !== null) return { ok: false, reasons: [missing] }
+  const objects = await prepareObjects(session, place, service, rollout.wanted.objects, signal)
+  let inventory = await readInventory(session, place, service, signal)
+  if (inventory.epoch > epoch) throw stale(service, place, epoch, inventory.epoch)
+  const leftovers = inventory.pending?.objects ?? []
+  const pending: Generation = { ...rollout.wanted, objects }
+  inventory = await writeInventory(session, place, service, { ...inventory, epoch, pending }, signal)
+
+  const outcome = await bring(rollout, objects, rollout.conflicts === 'force')
+  if (outcome.ok) {
+    await prune(rollout, [...(inventory.settled?.objects ?? []), ...leftovers], objects)
+    await writeInventory(session, place, service, { ...inventory, settled: pending, pending: null }, signal)
+    return passed
+  }
+  const back = await goBack(rollout, inventory, [...objects, ...leftovers])
+  return {
+    ok: false,
+    reasons: [...outcome.reasons, ...back].map((given) => ({ ...given, message: given.message })),
+    ...(outcome.logTail.length > 0 ? { logTail: outcome.logTail } : {}),
+  }
+}
+
+/** Applied and healthy, or why not. */
+async function bring(
+  { session, timeoutMs, context }: Pick<Rollout, 'session' | 'timeoutMs' | 'context'>,
+  objects: readonly KubernetesObject[],
+  force: boolean,
+): Promise<Waited> {
+  const { signal } = context
+  const applied: KubernetesObject[] = []
+  for (const wave of inWaves(objects)) {
+    const answers = await Promise.all(wave.map((object) => applyObject(session, object, { force, signal })))
+    const reasons = answers.flatMap((answer) => (answer.ok ? [] : answer.reasons))
+    if (reasons.length > 0) return { ok: false, reasons, logTail: [] }
+    const standing = answers.flatMap((answer) => (answer.ok ? [answer.object] : []))
+    applied.push(...standing)
+    const definitions = standing.filter(({ kind }) => kind === 'CustomResourceDefinition' || kind === 'Namespace')
+    if (definitions.length > 0) {
+      const known = await awaitHealth(session, { objects: definitions, timeoutMs: 30_000, signal, report: () => {} })
+      if (!known.ok) return known
+    }
+  }
+  return await awaitHealth(session, { objects: applied, timeoutMs, signal, report: (update) => context.report(update) })
+}
+
+/** What ran before, in full; what never ran before is taken away. */
+async function goBack(rollout: Rollout, inventory: Inventory, made: readonly KubernetesObject[]): Promise<Reason[]> {
+  const { session, place, service, context } = rollout
+  const { signal } = context
+  const before = inventory.settled?.objects ?? []
+  if (before.length > 0) context.log('going back to what ran before')
+  const outcome: Waited = before.length === 0 ? { ok: true } : await bring(rollout, before, true)
+  await prune(rollout, made, before)
+  // Nothing vouches for a way back that did not work: the next attempt begins with what is on its way.
+  const pending = outcome.ok ? null : inventory.pending
+  await writeInventory(session, place, service, { ...inventory, pending }, signal)
+  if (!outcome.ok) {
+    return [
+      reason(
+        'way-back-failed',
+        `what ran before does not get healthy either: ${outcome.reasons.map(({ message }) => message).join('; ')}`,
+      ),
+    ]
+  }
+  return before.length === 0
+    ? [reason('taken-away', `${service} had not run here before: what was made of it is taken away`)]
+    : [reason('old-serves', `what ran before serves again in full`)]
+}
+
+/** Removes what is no longer described, what rests on others first. */
+async function prune(
+  { session, context }: Pick<Rollout, 'session' | 'context'>,
+  candidates: readonly KubernetesObject[],
+  wanted: readonly KubernetesObject[],
+): Promise<void> {
+  const keep = new Set(wanted.map(keyOf))
+  const leaving = new Map(
+    candidates.filter((object) => !keep.has(keyOf(object))).map((object) => [keyOf(object), object]),
+  )
+  for (const wave of inWaves([...leaving.values()]).reverse()) {
+    await Promise.all(
+      wave.map(async (object) => {
+        if (keptKinds.has(object.kind))
+          return context.log(`${nameOf(object)} is not described any more, and stays: it may hold data`)
+        await deleteObject(session, object, context.signal)
+        context.log(`${nameOf(object)} removed`)
+      }),
+    )
+  }
+}
+
+/** Takes a service away: nothing of it is left but what may hold data. */
+export async function takeAway(rollout: Omit<Rollout, 'wanted' | 'conflicts' | 'createNamespace'>): Promise<Verdict> {
+  const { session, place, service, context } = rollout
+  const inventory = await readInventory(session, place, service, context.signal)
+  if (inventory.resourceVersion === null) return passed
+  if (inventory.epoch > context.epoch) throw stale(service, place, context.epoch, inventory.epoch)
+  await writeInventory(session, place, service, { ...inventory, epoch: context.epoch }, context.signal)
+  await prune(rollout, [...(inventory.settled?.objects ?? []), ...(inventory.pending?.objects ?? [])], [])
+  await deleteObject(session, inventoryObject(place, service), context.signal)
+  return passed
+}
+
+const inventoryObject = (place: Place, service: string): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: inventoryName(place, service), namespace: place.namespace },
+})

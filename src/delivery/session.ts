@@ -61,6 +61,12 @@ function tolerateFault(error: unknown): false {
   throw error
 }
 
+/**
+ * So soon a controller hears `trunkline cancel`, however long its step is: one `ls-remote` of one ref, and only where
+ * the session itself has not spoken to the remote meanwhile.
+ */
+const listenEveryMs = 2000
+
 type DecideEvents = (state: EnvironmentState) => readonly NewEvent[]
 type AdvanceLease = (lease: Lease, at: string) => Lease
 
@@ -192,11 +198,28 @@ function createSession(
   }
   let activeId: string | null = opened.state.deployment?.phase === 'running' ? opened.state.deployment.id : null
 
+  const renewInTurn = (): Promise<void> => inTurn(() => withTimeout(world.clock, leaseTtlMs / 3, renew)).catch(() => {})
+
   /** Renews the lease until the session ends, and notices when others wrote to the ledger. */
   async function keep(): Promise<void> {
     while (!isClosed && !signal.aborted) {
       await world.clock.sleep(leaseTtlMs / 3, signal)
-      await inTurn(() => withTimeout(world.clock, leaseTtlMs / 3, renew)).catch(() => {})
+      await renewInTurn()
+    }
+  }
+
+  /** Hears between renewals what others wrote. It takes no turn for asking: writes of parallel steps do not wait for it. */
+  async function listen(): Promise<void> {
+    const ref = ledger.refs.environment(environment)
+    while (!isClosed && !signal.aborted) {
+      await world.clock.sleep(listenEveryMs, signal)
+      if (activeId === null || world.clock.monotonicMs() - renewedAtMs < listenEveryMs / 2) continue
+      const hasMoved = await withTimeout(world.clock, leaseTtlMs / 3, async (limit) => {
+        const snapshot = await ledger.store.refresh([ref], AbortSignal.any([signal, limit]))
+        return (snapshot.get(ref) ?? null) !== position.tip
+      }).catch(() => false)
+      // An own write may have been on its way: a renewal reads again, in its turn.
+      if (hasMoved) await renewInTurn()
     }
   }
 
@@ -220,7 +243,7 @@ function createSession(
       lose(`it could not be renewed in time${lastFault === null ? '' : `: ${lastFault}`}`)
     }
   }
-  const keeping = Promise.all([keep(), watch()].map((loop) => loop.catch(() => {})))
+  const keeping = Promise.all([keep(), listen(), watch()].map((loop) => loop.catch(() => {})))
 
   const isLost = () =>
     ended.signal.aborted && ended.signal.reason instanceof TrunklineError && ended.signal.reason.code === 'LEASE_LOST'

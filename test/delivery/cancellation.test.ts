@@ -1,5 +1,6 @@
 /** Ctrl-C here, `trunkline cancel` elsewhere: both end cleanly, and are told from failures. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { cancelledError } from '../../src/model/index.ts'
 import { type Bench, createBench, gate, outcomes, shopConfig } from '../fixtures/world.ts'
@@ -86,6 +87,41 @@ describe('cancellation', () => {
     assert.ok(await leaseIsFree(bench, 'stage'))
     assert.equal((await bench.advance()).outcome, 'nothing')
     assert.deepEqual(outcomes(await bench.retry('stage')), { stage: 'succeeded' })
+  })
+
+  test('cancel is heard in the middle of a long step, long before the lease would be renewed', async () => {
+    // A third of ten minutes: nothing but listening can hear it before the test gives up.
+    const lasting = shopConfig((shop) => {
+      shop['state'] = { leaseTtl: '10m' }
+    })
+    await using bench = await createBench({ config: lasting })
+    const worker = await bench.controller({ name: 'worker' })
+    let asked = 0
+    const { state } = worker.engine.world
+    const refresh = state.refresh.bind(state)
+    state.refresh = (refs, signal) => {
+      if (refs.length === 1 && refs[0] === 'refs/trunkline/env/stage') asked++
+      return refresh(refs, signal)
+    }
+    const middle = gate()
+    middle.open()
+    const stopped = Promise.withResolvers<void>()
+    worker.builder.runInCheckout = async (_, { signal }) => {
+      await middle.pass()
+      await once(signal, 'abort')
+      stopped.resolve()
+      throw signal.reason
+    }
+    const startedMs = bench.clock.monotonicMs()
+    const work = worker.deliver('main')
+    await middle.reached
+    await bench.cancel('stage')
+    const cancelledMs = bench.clock.monotonicMs()
+    await stopped.promise
+    const nowMs = bench.clock.monotonicMs()
+    assert.ok(nowMs - cancelledMs < 100_000, `heard after ${nowMs - cancelledMs} ms of the bench's clock`)
+    assert.ok(asked >= 1 && asked <= 1 + (nowMs - startedMs) / 2000, `asked ${asked} times in ${nowMs - startedMs} ms`)
+    assert.deepEqual(outcomes(await work), { stage: 'failed' })
   })
 
   test('cancel takes what waits out of the queue', async () => {

@@ -35,7 +35,9 @@ try {
   const processes = fleetProcesses()
   const before = processes.map(({ pid }) => cpuMs(pid))
   await sleep(idleSeconds * 1000)
+  const figures: Record<string, number> = { instances: services * replicas }
   const notes = processes.map(({ name, pid }, index) => {
+    if (/agent/.test(name)) figures['agentMb'] = rssMbOf(pid)
     const cpu = (cpuMs(pid) - (before[index] ?? 0)) / idleSeconds
     return `${name}: ${rssMbOf(pid)} MB resident, ${cpu.toFixed(1)} ms of CPU a second while nothing happens`
   })
@@ -45,6 +47,7 @@ try {
     rows,
     skipped,
     notes,
+    figures,
   })
 } finally {
   await endFleet(scratch)

@@ -51,6 +51,7 @@ const [last] = looks.toReversed()
 if (all === undefined || last === undefined) throw new Error('nothing was measured')
 const cpuMs = Math.min(...looks.map((look) => look.cpuMs))
 const perSecond = (ms: number) => Math.round(last.commits / (ms / 1000))
+const peakMb = Math.max(...looks.map((look) => look.peakMb))
 const files = (size.services + size.packages) * size.filesEach
 printReport({
   bench: 'history',
@@ -60,6 +61,7 @@ printReport({
   notes: [
     `${perSecond(all.minMs)} commits a second at best, ${perSecond(all.medianMs)} in the middle; ${last.changed} services changed`,
     `${perSecond(cpuMs)} commits a second of its own CPU time (${(cpuMs / last.commits).toFixed(2)} ms each, git's processes aside)`,
-    `${Math.max(...looks.map((look) => look.peakMb))} MB resident at the most, ${last.startedMb} MB before the first commit`,
+    `${peakMb} MB resident at the most, ${last.startedMb} MB before the first commit`,
   ],
+  figures: { perSecond: perSecond(all.minMs), perCpuSecond: perSecond(cpuMs), peakMb },
 })

@@ -24,6 +24,8 @@ export type Report = {
   rows: Measured[]
   skipped: Array<{ name: string; why: string }>
   notes: string[]
+  /** Figures beside the rows, for the goals they are held against (`goals.ts`). */
+  figures?: Readonly<Record<string, number>>
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10

@@ -1,5 +1,6 @@
 /** What a benchmark answers: a table for people, one JSON document with `--json`. */
 
+import { writeFileSync } from 'node:fs'
 import type { Measured, Report } from './measure.ts'
 import type { Program } from './programs.ts'
 
@@ -17,8 +18,13 @@ export function present(
   })
 }
 
+/** Where `npm run bench` wants each report, besides what is printed. */
+export const reportFileVariable = 'BENCH_REPORT_FILE'
+
 /** Prints a report; times stand beside how many times the first row's they are. */
 export function printReport(report: Report): void {
+  const file = process.env[reportFileVariable]
+  if (file !== undefined) writeFileSync(file, JSON.stringify(report))
   if (wantsJson) {
     console.log(JSON.stringify(report))
     return

@@ -13,7 +13,7 @@ export function scratchFolder(): Scratch {
   const environment = Object.fromEntries(
     Object.entries(process.env).filter(
       (entry): entry is [string, string] =>
-        entry[1] !== undefined && !/^(CI|GITHUB_|GITLAB_|TRUNKLINE_)/.test(entry[0]),
+        entry[1] !== undefined && !/^(CI|GITHUB_|GITLAB_|TRUNKLINE_|BENCH_)/.test(entry[0]),
     ),
   )
   Object.assign(environment, {

@@ -13,6 +13,7 @@ const page = (text: string): string =>
 
 /** Services `s0`, `s1`, … that answer on a port each. */
 export function makeShop(scratch: Scratch, services: number, options: { replicas?: number } = {}): Shop {
+  endFleetOnSignal(scratch)
   const clone = join(scratch.path, 'shop')
   const remote = join(scratch.path, 'shop.git')
   const names = Array.from({ length: services }, (_, index) => `s${index}`)
@@ -55,6 +56,12 @@ function push(scratch: Scratch, { clone }: Shop, message: string): void {
 function write(clone: string, path: string, text: string): void {
   mkdirSync(dirname(join(clone, path)), { recursive: true })
   writeFileSync(join(clone, path), text)
+}
+
+/** A benchmark that is stopped, since it took too long, ends its fleet first. */
+export function endFleetOnSignal(scratch: Scratch): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void endFleet(scratch).finally(() => process.exit(1)))
 }
 
 /** Ends everything that deliveries of this benchmark started on this machine. */

@@ -37,17 +37,18 @@ export type Listener = {
   cutAll(): void
 }
 
-/** Listens, on a socket that was handed over where there is one. Rejects with the system's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`) where it cannot. */
-export async function listen(
-  service: Service,
-  host: string,
-  port: number,
-  sockets: ListeningSockets,
-): Promise<Listener> {
+/** The server that clients talk to, with its limits; nothing answers yet. */
+export function createPublicServer({
+  headersTimeoutMs = requestHeadersTimeoutMs,
+  checkMs = connectionsCheckMs,
+}: {
+  headersTimeoutMs?: number
+  checkMs?: number
+} = {}): Server {
   const server = createServer({
     maxHeaderSize: maxRequestHeaderBytes,
-    headersTimeout: requestHeadersTimeoutMs,
-    connectionsCheckingInterval: connectionsCheckMs,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: checkMs,
     // An upload may take as long as it needs, as long as it moves (`clientStallMs`).
     requestTimeout: 0,
     keepAliveTimeout: clientKeepAliveMs,
@@ -60,6 +61,17 @@ export async function listen(
   server.maxConnections = maxClientConnections
   // Who is to blame is decided in proxy-request.ts; without a request under way Node closes the connection.
   server.timeout = clientStallMs
+  return server
+}
+
+/** Listens, on a socket that was handed over where there is one. Rejects with the system's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`) where it cannot. */
+export async function listen(
+  service: Service,
+  host: string,
+  port: number,
+  sockets: ListeningSockets,
+): Promise<Listener> {
+  const server = createPublicServer()
 
   let isClosing = false
   const closing = () => isClosing

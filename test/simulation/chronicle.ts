@@ -9,6 +9,7 @@ import type {
   ServiceName,
 } from '../../src/model/index.ts'
 import type { BuildRequest, Notification } from '../../src/ports/index.ts'
+import type { Split } from '../../src/rollout/index.ts'
 import type { Action } from './story.ts'
 
 export type Moment = { atMs: number; process: number }
@@ -33,6 +34,28 @@ export type Effect = Moment & {
   dropped: number
   variables: Record<string, string> | null
 }
+
+/** How a host of a fleet divided requests, at a controller's word. */
+export type Division = Moment & {
+  environment: EnvironmentName
+  host: string
+  service: ServiceName
+} & (
+    | {
+        kind: 'weigh'
+        generation: string
+        weight: number
+        /** As it was until then. */
+        before: Split | null
+        /** Instances of that generation which take requests. */
+        admitted: number
+        replicas: number
+      }
+    | { kind: 'share-equally' }
+    | { kind: 'note-verified'; generation: string; weight: number }
+    /** A serving instance of another generation than the one on its way is told to go. */
+    | { kind: 'old-leaves'; split: Split }
+  )
 
 export type JobStart = Moment & {
   environment: EnvironmentName
@@ -74,6 +97,7 @@ export type ActionRun = {
 export type Chronicle = {
   refs: RefMove[]
   effects: Effect[]
+  divisions: Division[]
   jobs: JobStart[]
   built: Built[]
   verifications: Array<Moment & { environment: EnvironmentName; commit: CommitId; ok: boolean }>
@@ -89,6 +113,7 @@ export type Chronicle = {
 export const emptyChronicle = (): Chronicle => ({
   refs: [],
   effects: [],
+  divisions: [],
   jobs: [],
   built: [],
   verifications: [],

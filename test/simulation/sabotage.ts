@@ -13,6 +13,12 @@ export type Sabotage = {
   isFenceOpen?: boolean
   /** Platforms stop instances that serve, instead of draining them. */
   skipsDraining?: boolean
+  /** Hosts of a fleet say of each stage that it was verified. */
+  saysVerified?: boolean
+  /** Hosts of a fleet go on dividing requests when they are told to share them equally. */
+  keepsSplit?: boolean
+  /** Hosts of a fleet say of instances that start that they are healthy. */
+  saysHealthy?: boolean
   /** Changes what an engine sees of its world. */
   world?(world: World, chance: Chance): World
   engine?(engine: Engine): Engine

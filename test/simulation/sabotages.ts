@@ -1,10 +1,10 @@
 /** One way, or several, to break each promise on purpose. */
-import type { CommitId, Fingerprint, Project } from '../../src/model/index.ts'
+import { type CommitId, type Fingerprint, isStaged, type Project, passed } from '../../src/model/index.ts'
 import type { StateStore, Target, World } from '../../src/ports/index.ts'
 import type { Violation } from './checkers/index.ts'
 import type { Sabotage } from './sabotage.ts'
-import { configurationOf, secretMark, shapeCount, shapeOf } from './shop.ts'
-import { type Act, calm, noFate, type Story } from './story.ts'
+import { configurationOf, firstFleetShape, secretMark, shapeCount, shapeOf } from './shop.ts'
+import { type Act, calm, noFate, type Story, writeStory } from './story.ts'
 
 export type Mutation = {
   what: string
@@ -131,6 +131,11 @@ const rolledBackPastMigration = written(
 )
 
 const isState = (path: string): boolean => path === 'state.json'
+
+/** On fleets, in stages. */
+const inStages = Array.from({ length: 600 }, (_, seed) => writeStory(seed)).filter(
+  ({ shape }) => shape >= firstFleetShape,
+)
 
 export const mutations: readonly Mutation[] = [
   {
@@ -358,5 +363,46 @@ export const mutations: readonly Mutation[] = [
     what: 'a record is said to be pushed, and is not',
     breaks: 'liveness',
     sabotage: { dropsPush: (ref) => ref.endsWith('/builds') },
+  },
+  {
+    what: 'stages are not verified',
+    breaks: 'stages',
+    stories: inStages,
+    sabotage: withTarget((target) => ({
+      ...target,
+      ensure: (request, context) => target.ensure(request, { ...context, verifyStage: async () => passed }),
+    })),
+  },
+  {
+    what: 'hosts say of each stage that it was verified',
+    breaks: 'stages',
+    stories: inStages,
+    sabotage: { saysVerified: true },
+  },
+  {
+    what: 'stages are left out',
+    breaks: 'stages',
+    stories: inStages,
+    sabotage: withTarget((target) => ({
+      ...target,
+      ensure: (request, context) => {
+        const { strategy } = request
+        if (!isStaged(strategy)) return target.ensure(request, context)
+        const passedAlready = strategy.stages.slice(-1)
+        return target.ensure({ ...request, strategy: { ...strategy, stages: passedAlready } }, context)
+      },
+    })),
+  },
+  {
+    what: 'hosts say that starting instances are healthy',
+    breaks: 7,
+    stories: inStages,
+    sabotage: { saysHealthy: true },
+  },
+  {
+    what: 'hosts go on dividing requests',
+    breaks: 'liveness',
+    stories: inStages,
+    sabotage: { keepsSplit: true },
   },
 ]

@@ -1,10 +1,18 @@
 /** The shops that histories are about: small projects of different shapes, each with a few variants of its configuration. */
 import { createChance } from './chance.ts'
 
-export const shapeCount = 24
+/** Platforms of a few lines; from here on services run on hosts of a fleet, and roll out in stages. */
+export const firstFleetShape = 24
+export const shapeCount = 32
 export const variantCount = 16
 
-export type Shape = { services: string[]; environments: string[]; fencing: 'strict' | 'conditional' | 'lease-only' }
+export type Shape = {
+  services: string[]
+  environments: string[]
+  fencing: 'strict' | 'conditional' | 'lease-only'
+  /** Of a fleet; null: the platform is one thing. */
+  hosts: string[] | null
+}
 
 const serviceNames = ['carts', 'products', 'web', 'mailer', 'search', 'jobs']
 
@@ -12,12 +20,28 @@ export function shapeOf(shape: number): Shape {
   const chance = createChance(shape, 11)
   const services = serviceNames.slice(0, chance.between(3, 6))
   const environments = chance.happens(0.5) ? ['stage', 'prod'] : ['stage', 'demo', 'prod']
-  return {
-    services,
-    environments,
-    fencing: (['strict', 'strict', 'conditional', 'lease-only'] as const)[shape % 4] ?? 'strict',
+  if (shape >= firstFleetShape) {
+    const hosts = ['web1', 'web2', 'web3'].slice(0, 1 + (shape % 3))
+    return { services, environments, fencing: 'strict', hosts }
   }
+  const fencing = (['strict', 'strict', 'conditional', 'lease-only'] as const)[shape % 4] ?? 'strict'
+  return { services, environments, fencing, hosts: null }
 }
+
+/** Stages of some length and of none, verified and not. */
+const stagedRollouts = (environment: string): Document[] => [
+  {
+    canary: {
+      steps: [
+        { weight: 10, pause: '1s', verify: `${environment} works` },
+        { weight: 50, pause: 0 },
+        { weight: 100, pause: '1s', verify: `${environment} works` },
+      ],
+    },
+  },
+  { canary: { steps: [{ weight: 34, pause: '1s', verify: `${environment} works` }] } },
+  { 'blue-green': { verify: `${environment} works`, keep: '1s' } },
+]
 
 /** The secret of an environment begins with this, and nothing else in the world does. */
 export const secretMark = 'S3CRET'
@@ -27,7 +51,7 @@ type Document = Record<string, unknown>
 /** `trunkline.yaml` of one variant, as text. `isCoup`: what a branch would like trunk to say. */
 export function configurationOf(shape: number, variant: number, isCoup = false): string {
   const chance = createChance(shape, 13)
-  const { services: names, environments } = shapeOf(shape)
+  const { services: names, environments, hosts } = shapeOf(shape)
   const [lessServices, otherHooks, otherApproval, otherReplicas] = [1, 2, 4, 8].map((bit) => (variant & bit) !== 0)
   const present = lessServices ? names.slice(0, -1) : names
 
@@ -62,7 +86,7 @@ export function configurationOf(shape: number, variant: number, isCoup = false):
 
   const hooks = hooksOf(chance, otherHooks === true)
   const replicas = chance.between(1, 2) + (otherReplicas ? 1 : 0)
-  const target = { fleet: { hosts: ['local'], replicas } }
+  const target = { fleet: { hosts: hosts ?? ['local'], replicas } }
   const onFailure = () =>
     chance.pick([
       ['rollback', 'yank', 'notify'],
@@ -71,7 +95,11 @@ export function configurationOf(shape: number, variant: number, isCoup = false):
       ['notify'],
       ['notify', 'rollback', 'yank'],
     ])
-  const rollout = () => chance.pick(['one-at-a-time', 'half', 'all-at-once'])
+  const rollout = (environment: string): string | Document => {
+    const surge = chance.pick(['one-at-a-time', 'half', 'all-at-once'])
+    if (hosts === null) return surge
+    return stagedRollouts(environment)[chance.below(4)] ?? surge
+  }
   const hasHttp = chance.happens(0.4)
   const verify = (environment: string) => [
     { name: `${environment} works`, run: `verify ${environment}` },
@@ -96,7 +124,7 @@ export function configurationOf(shape: number, variant: number, isCoup = false):
       variables: { prefix: 'STAGE_' },
       verify: verify('stage'),
       hooks: hooks(),
-      rollout: rollout(),
+      rollout: rollout('stage'),
       onFailure: onFailure(),
     },
     demo: {
@@ -105,7 +133,7 @@ export function configurationOf(shape: number, variant: number, isCoup = false):
       target,
       variables: { prefix: 'DEMO_' },
       verify: verify('demo'),
-      rollout: rollout(),
+      rollout: rollout('demo'),
       onFailure: onFailure(),
     },
     prod: {
@@ -115,7 +143,7 @@ export function configurationOf(shape: number, variant: number, isCoup = false):
       variables: { prefix: 'PROD_' },
       verify: verify('prod'),
       hooks: hooks(),
-      rollout: rollout(),
+      rollout: rollout('prod'),
       onFailure: onFailure(),
       ...(prodApproval === null ? {} : { approval: prodApproval }),
       ...(windows.length > 0 ? { windows } : {}),

@@ -3,6 +3,7 @@ import type { RefName } from '../../src/model/index.ts'
 import { begin, type Pushes, type Running } from './carry-out.ts'
 import { foundShop } from './push-changes.ts'
 import type { Sabotage } from './sabotage.ts'
+import type { SimulatedHost } from './simulated-host.ts'
 import { createWorld, policyAt, type SimulatedWorld } from './simulated-world.ts'
 import { type Action, noFate, type Story, type WorldFault } from './story.ts'
 
@@ -80,7 +81,7 @@ function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
 }
 
 function befall(world: SimulatedWorld, fault: WorldFault): void {
-  const { scheduler, remote, store, hosts, chronicle } = world
+  const { scheduler, remote, store, chronicle } = world
   const during = (begins: () => void, ends: () => void, text: string): void => {
     scheduler.at(fault.atMs, 0, () => {
       chronicle.weather.push({ atMs: scheduler.nowMs(), text: `${text} for ${fault.forMs / 1000} s` })
@@ -117,7 +118,7 @@ function befall(world: SimulatedWorld, fault: WorldFault): void {
       )
       break
     case 'target-away': {
-      const host = hosts.get(fault.environment)
+      const host = hostOf(world, fault)
       if (host === undefined) return
       during(
         () => {
@@ -136,7 +137,7 @@ function befall(world: SimulatedWorld, fault: WorldFault): void {
       })
       break
     case 'instances-crash':
-      once(`instances of a service in ${fault.environment} crash`, () => hosts.get(fault.environment)?.crashInstances())
+      once(`instances of a service in ${fault.environment} crash`, () => hostOf(world, fault)?.crashInstances())
       break
     case 'store-forgets':
       once('the artifact store forgets an artifact', () => {
@@ -146,6 +147,12 @@ function befall(world: SimulatedWorld, fault: WorldFault): void {
       })
       break
   }
+}
+
+/** Of several hosts a fault befalls one. */
+function hostOf(world: SimulatedWorld, fault: WorldFault & { environment: string }): SimulatedHost | undefined {
+  const hosts = world.hostsOf(fault.environment)
+  return hosts[fault.id % Math.max(1, hosts.length)]
 }
 
 /** Lets go of what dead processes hold on to: signals with listeners are never collected. */

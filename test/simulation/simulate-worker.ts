@@ -62,6 +62,7 @@ function count(tally: Tally, { world }: ReturnType<typeof simulateHistory>): voi
   add('builds', chronicle.built.length)
   add('jobs', chronicle.jobs.length)
   add('effects on platforms', chronicle.effects.length)
+  for (const { kind } of chronicle.divisions) add(`divisions ${kind}`)
   for (const { put } of world.remote.stateCommits.values()) {
     const event = put['event.json']
     const kind = event === undefined ? null : /"kind": "([a-z-]+)"/.exec(event)?.[1]

@@ -12,7 +12,7 @@ import {
   type TrunklineError,
 } from '../../src/model/index.ts'
 import type { Fencing, Job, JobOutcome } from '../../src/ports/index.ts'
-import type { RolloutAction, RolloutInstance } from '../../src/rollout/index.ts'
+import { isAdmitted, type RolloutAction, type RolloutInstance, type Split, sharesOf } from '../../src/rollout/index.ts'
 import type { Chance } from './chance.ts'
 import type { Chronicle, Effect, JobStart } from './chronicle.ts'
 import type { Sabotage } from './sabotage.ts'
@@ -34,6 +34,8 @@ type Instance = {
   id: string
   template: Template
   startedAtMs: number
+  /** Since when its ends are counted. */
+  freshAtMs: number
   /** null: never. */
   healthyAtMs: number | null
   downUntilMs: number
@@ -43,12 +45,21 @@ type Instance = {
   drainedAtMs: number
 }
 
-type Service = { instances: Instance[]; templates: Map<string, Template>; stable: Template | null; revision: number }
+type Service = {
+  instances: Instance[]
+  templates: Map<string, Template>
+  stable: Template | null
+  split: Split | null
+  /** Instances that the rollout under way works towards. */
+  wanted: number
+  revision: number
+}
 
 export type ServiceStatus = {
   revision: number
   nowMs: number
   stable: Template | null
+  split: Split | null
   instances: RolloutInstance[]
   artifacts: Array<Digest>
   /** When it is worth looking again. */
@@ -57,15 +68,24 @@ export type ServiceStatus = {
 
 export type Writer = { process: number; epoch: number }
 
+/** Of a process to a host; whether it is open only matters to a fleet. */
+type Connection = { lastMs: number; isOpen: boolean }
+
 export type SimulatedHost = {
+  /** In a fleet: which of its hosts. */
+  readonly name: string
   readonly environment: EnvironmentName
   readonly fencing: Fencing
   isAway: boolean
   /** Of one process: what it sends arrives in order. */
-  connectionOf(process: number): { lastMs: number }
+  connectionOf(process: number): Connection
   status(service: ServiceName): ServiceStatus
   services(): ServiceName[]
   prepare(writer: Writer, service: ServiceName, template: Template): void
+  /** As the agent of a fleet does it: instances of it that are not healthy start afresh. */
+  /** As many instances as the rollout under way works towards, where something served before. */
+  wanted(service: ServiceName): number
+  prepareGeneration(writer: Writer, service: ServiceName, template: Template): void
   act(writer: Writer, request: ActRequest): ServiceStatus
   settle(writer: Writer, service: ServiceName, generation: string | null): void
   removeService(writer: Writer, service: ServiceName): void
@@ -87,6 +107,7 @@ export type ActRequest = {
 }
 
 export type HostOptions = {
+  name: string
   environment: EnvironmentName
   fencing: Fencing
   scheduler: Scheduler
@@ -101,15 +122,22 @@ export type HostOptions = {
 const exitEveryMs = 700
 
 export function createHost(options: HostOptions): SimulatedHost {
-  const { environment, fencing, scheduler, chance, chronicle, bytes, isRough, sabotage } = options
+  const { name: hostName, environment, fencing, scheduler, chance, chronicle, bytes, isRough, sabotage } = options
   const services = new Map<ServiceName, Service>()
   const jobs = new Map<string, JobStart>()
-  const connections = new Map<number, { lastMs: number }>()
+  const connections = new Map<number, Connection>()
   let newestEpoch = 0
   let count = 0
 
   const serviceOf = (name: ServiceName): Service => {
-    const known = services.get(name) ?? { instances: [], templates: new Map(), stable: null, revision: 0 }
+    const known = services.get(name) ?? {
+      instances: [],
+      templates: new Map(),
+      stable: null,
+      split: null,
+      wanted: 0,
+      revision: 0,
+    }
     services.set(name, known)
     return known
   }
@@ -117,8 +145,13 @@ export function createHost(options: HostOptions): SimulatedHost {
     const nowMs = scheduler.nowMs()
     return instance.healthyAtMs !== null && nowMs >= instance.healthyAtMs && nowMs >= instance.downUntilMs
   }
-  const serving = (service: Service): number =>
-    service.instances.filter((one) => one.weight > 0 && one.drainingSinceMs === null && isHealthy(one)).length
+  const isTaking = (one: Instance): boolean => one.weight > 0 && one.drainingSinceMs === null
+  const serving = ({ instances, split }: Service): number => {
+    const taking = instances.filter(isTaking)
+    if (split === null) return taking.filter(isHealthy).length
+    const shares = sharesOf(taking.map(seen).filter(isAdmitted), split)
+    return taking.filter((one) => isHealthy(one) && (shares.get(one.id) ?? 0) > 0).length
+  }
 
   /** Who is older than the newest is refused, where the platform can tell. */
   const pass = ({ epoch }: Writer): void => {
@@ -152,7 +185,7 @@ export function createHost(options: HostOptions): SimulatedHost {
   function seen(instance: Instance): RolloutInstance {
     const nowMs = scheduler.nowMs()
     const healthy = isHealthy(instance)
-    const exits = instance.healthyAtMs === null ? Math.floor((nowMs - instance.startedAtMs) / exitEveryMs) : 0
+    const exits = instance.healthyAtMs === null ? Math.floor((nowMs - instance.freshAtMs) / exitEveryMs) : 0
     const isDraining = instance.drainingSinceMs !== null
     return {
       id: instance.id,
@@ -161,7 +194,7 @@ export function createHost(options: HostOptions): SimulatedHost {
       weight: instance.weight,
       inFlight: isDraining ? Number(nowMs < instance.drainedAtMs) : Number(instance.weight > 0),
       startedAtMs: instance.startedAtMs,
-      notHealthySinceMs: healthy ? null : Math.max(instance.startedAtMs, Math.min(nowMs, instance.downUntilMs - 5000)),
+      notHealthySinceMs: healthy ? null : Math.max(instance.freshAtMs, Math.min(nowMs, instance.downUntilMs - 5000)),
       drainingSinceMs: instance.drainingSinceMs,
       exits,
     }
@@ -173,11 +206,12 @@ export function createHost(options: HostOptions): SimulatedHost {
   }
 
   function status(name: ServiceName): ServiceStatus {
-    const { instances, stable, revision } = serviceOf(name)
+    const { instances, stable, split, revision } = serviceOf(name)
     return {
       revision,
       nowMs: scheduler.nowMs(),
       stable,
+      split,
       instances: instances.map(seen),
       artifacts: instances.map((instance) => instance.template.artifact),
       nextChangeInMs: Math.min(3000, ...instances.map(nextChangeOf)),
@@ -192,6 +226,7 @@ export function createHost(options: HostOptions): SimulatedHost {
       id: `i${++count}`,
       template,
       startedAtMs: nowMs,
+      freshAtMs: nowMs,
       healthyAtMs: isDead || isStillborn ? null : nowMs + chance.between(100, 2500),
       downUntilMs: 0,
       weight: 0,
@@ -212,21 +247,30 @@ export function createHost(options: HostOptions): SimulatedHost {
       record(writer, name, { kind: 'start', servingBefore, needed, artifact, variables })
       return
     }
-    // The simulated shops roll out without stages: nothing divides requests otherwise than equally.
-    if (!('instance' in action)) return
+    if (!('instance' in action)) {
+      divide(writer, name, action)
+      return
+    }
     const instance = service.instances.find((one) => one.id === action.instance)
     if (instance === undefined) return
     const nowMs = scheduler.nowMs()
+    const { split, stable } = service
+    // What never came to its end is no old set: going back from there is to nothing.
+    if (action.kind !== 'admit' && split !== null && stable !== null && isTaking(instance) && isHealthy(instance)) {
+      const isOld = instance.template.generation !== split.generation
+      if (isOld) chronicle.divisions.push({ ...at(writer, name), kind: 'old-leaves', split })
+    }
     let dropped = 0
     switch (action.kind) {
       case 'admit':
         instance.weight = 1
         instance.drainingSinceMs = null
         break
-      case 'drain':
-        instance.drainingSinceMs ??= nowMs
-        instance.drainedAtMs = nowMs + chance.between(0, 3000)
+      case 'drain': {
+        const drainedAtMs = nowMs + chance.between(0, 3000)
+        if (instance.drainingSinceMs === null) Object.assign(instance, { drainingSinceMs: nowMs, drainedAtMs })
         break
+      }
       case 'stop': {
         const isDrained = instance.drainingSinceMs !== null && nowMs >= instance.drainedAtMs
         const hadTime =
@@ -239,14 +283,52 @@ export function createHost(options: HostOptions): SimulatedHost {
     record(writer, name, { kind: action.kind, servingBefore, needed, dropped, artifact: instance.template.artifact })
   }
 
+  const at = ({ process }: Writer, service: ServiceName) => ({
+    atMs: scheduler.nowMs(),
+    ...{ process, environment, host: hostName, service },
+  })
+
+  /** How requests are divided is remembered by the host, as its agent does. */
+  function divide(
+    writer: Writer,
+    name: ServiceName,
+    action: Exclude<RolloutAction, { instance: string } | { kind: 'start' }>,
+  ): void {
+    const service = serviceOf(name)
+    const before = service.split
+    newestEpoch = Math.max(newestEpoch, writer.epoch)
+    if (action.kind === 'share-equally') {
+      if (before === null || sabotage?.keepsSplit) return
+      service.split = null
+      chronicle.divisions.push({ ...at(writer, name), kind: 'share-equally' })
+    } else {
+      const { kind, generation, weight } = action
+      const isAtIt = before?.generation === generation && before.weight === weight
+      if (kind === 'weigh') {
+        if (isAtIt) return
+        const ours = service.instances.filter((one) => isTaking(one) && one.template.generation === generation)
+        const replicas = service.templates.get(generation)?.replicas ?? 0
+        service.split = { generation, weight, verifiedAtMs: null }
+        const how = { generation, weight, before, admitted: ours.length, replicas }
+        chronicle.divisions.push({ ...at(writer, name), kind, ...how })
+      } else {
+        if (!isAtIt || before.verifiedAtMs !== null) return
+        service.split = { ...before, verifiedAtMs: scheduler.nowMs() }
+        chronicle.divisions.push({ ...at(writer, name), kind, generation, weight })
+      }
+    }
+    service.revision++
+  }
+
   const conflict = (): TrunklineError => erroredError('TARGET_CONFLICT', 'someone else has changed it meanwhile')
 
   return {
+    name: hostName,
     environment,
     fencing,
     isAway: false,
     connectionOf(process) {
-      const known = connections.get(process) ?? { lastMs: 0 }
+      const known = connections.get(process) ?? { lastMs: 0, isOpen: false }
       connections.set(process, known)
       return known
     },
@@ -256,6 +338,19 @@ export function createHost(options: HostOptions): SimulatedHost {
       pass(writer)
       newestEpoch = Math.max(newestEpoch, writer.epoch)
       serviceOf(name).templates.set(template.generation, template)
+    },
+    wanted(name) {
+      const { stable, wanted } = serviceOf(name)
+      return stable === null ? 0 : wanted
+    },
+    prepareGeneration(writer, name, template) {
+      this.prepare(writer, name, template)
+      const service = serviceOf(name)
+      service.wanted = template.replicas
+      for (const instance of service.instances) {
+        if (instance.template.generation === template.generation && !isHealthy(instance))
+          instance.freshAtMs = scheduler.nowMs()
+      }
     },
     act(writer, { service: name, actions, wanted, revision }) {
       pass(writer)
@@ -269,6 +364,7 @@ export function createHost(options: HostOptions): SimulatedHost {
       pass(writer)
       const service = serviceOf(name)
       service.stable = generation === null ? null : (service.templates.get(generation) ?? null)
+      if (!sabotage?.keepsSplit) service.split = null
       record(writer, name, { kind: 'settle', servingBefore: serving(service) })
     },
     removeService(writer, name) {

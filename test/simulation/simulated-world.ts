@@ -20,6 +20,7 @@ import type { Sabotage } from './sabotage.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { configurationOf, secretMark, shapeOf } from './shop.ts'
 import { type Bytes, createBuilder } from './simulated-builder.ts'
+import { createFleet } from './simulated-fleet.ts'
 import { createHost, type SimulatedHost } from './simulated-host.ts'
 import { createProcess, type FaultRates, type SimulatedProcess } from './simulated-process.ts'
 import { createRemote, type SimulatedRemote } from './simulated-remote.ts'
@@ -49,6 +50,8 @@ export type SimulatedWorld = {
   readonly source: SimulatedSource
   readonly store: SimulatedStore
   readonly hosts: ReadonlyMap<EnvironmentName, SimulatedHost>
+  /** All of an environment: several where its platform is a fleet. */
+  hostsOf(environment: EnvironmentName): readonly SimulatedHost[]
   readonly bytes: Map<Digest, Bytes>
   readonly processes: SimulatedProcess[]
   /** Faults stop. */
@@ -82,24 +85,28 @@ export function createWorld(story: Story, sabotage: Sabotage | null): SimulatedW
   const bytes = new Map<Digest, Bytes>()
   const processes: SimulatedProcess[] = []
   const machines = new Map<string, { process: SimulatedProcess; machine: string | null }>()
-  const { environments, fencing } = shapeOf(story.shape)
+  const { environments, fencing, hosts: fleet } = shapeOf(story.shape)
   let rates: FaultRates = story.rates
   const isRough = () => rates !== calm && story.rates.slow > 0
-  const hosts = new Map(
+  const platforms = new Map(
     [...environments, 'rogue'].map((environment, index) => [
       environment,
-      createHost({
-        environment,
-        fencing,
-        scheduler,
-        chance: createChance(story.seed, 5, index),
-        chronicle,
-        bytes,
-        isRough,
-        sabotage,
-      }),
+      (fleet ?? ['local']).map((name, which) =>
+        createHost({
+          name,
+          environment,
+          fencing,
+          scheduler,
+          chance: which === 0 ? createChance(story.seed, 5, index) : createChance(story.seed, 5, index, which),
+          chronicle,
+          bytes,
+          isRough,
+          sabotage,
+        }),
+      ),
     ]),
   )
+  const hosts = new Map([...platforms].flatMap(([name, [first]]) => (first === undefined ? [] : [[name, first]])))
   const secrets = new Map<EnvironmentName, string>()
   const changeSecret = (environment: EnvironmentName): void => {
     const value = `${secretMark}-${environment}-${chronicle.secrets.length}`
@@ -117,6 +124,7 @@ export function createWorld(story: Story, sabotage: Sabotage | null): SimulatedW
     source,
     store,
     hosts,
+    hostsOf: (environment) => platforms.get(environment) ?? [],
     bytes,
     processes,
     wallJumpMs: 0,
@@ -125,7 +133,7 @@ export function createWorld(story: Story, sabotage: Sabotage | null): SimulatedW
       rates = calm
       remote.isAway = false
       store.isAway = false
-      for (const host of hosts.values()) host.isAway = false
+      for (const host of [...platforms.values()].flat()) host.isAway = false
       for (const process of processes) process.wake()
     },
     start(name) {
@@ -191,7 +199,10 @@ export function createWorld(story: Story, sabotage: Sabotage | null): SimulatedW
         async target(policy) {
           const host = hosts.get(policy.name)
           if (host === undefined) throw new Error(`no platform for ${policy.name}`)
-          return createTarget(policy, host, process)
+          const target = createTarget(policy, host, process)
+          return fleet === null
+            ? target
+            : createFleet(policy, world.hostsOf(policy.name), { process, base: target, sabotage })
         },
         environment: {},
         actor,

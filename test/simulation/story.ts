@@ -2,7 +2,7 @@
 import type { HookDecision } from '../../src/delivery/step-context.ts'
 import type { EnvironmentName } from '../../src/model/index.ts'
 import { type Chance, createChance } from './chance.ts'
-import { shapeCount, shapeOf } from './shop.ts'
+import { firstFleetShape, shapeCount, shapeOf } from './shop.ts'
 import type { FaultRates } from './simulated-process.ts'
 
 /** What befalls the process that carries an action out. Times count from its start. */
@@ -69,7 +69,10 @@ export const noFate: Fate = { diesAfterMs: null, sleeps: null, cancelledAfterMs:
 
 export function writeStory(seed: number): Story {
   const chance = createChance(seed, 7)
-  const shape = chance.below(shapeCount)
+  // Rollouts over hosts and in stages take several times as long: one history in ten.
+  const shape = chance.happens(0.1)
+    ? firstFleetShape + chance.below(shapeCount - firstFleetShape)
+    : chance.below(firstFleetShape)
   const { environments } = shapeOf(shape)
   const trouble = chance.pick([0, 0.5, 1, 2])
   const rates: FaultRates = {

@@ -47,22 +47,24 @@ export async function rollOutOverHosts(rollout: FleetRollout): Promise<Verdict> 
   const stable = await onEachHost(hosts, (host) => drive(host, stableOf))
   const before = new Map(hosts.map((host, index) => [host, stable[index] ?? null]))
 
-  const moved: PreparedHost[] = []
+  // Those of a rollout in stages move again when the old instances leave: each goes back once all the same.
+  const moved = new Set<PreparedHost>()
   try {
     if (isStaged(strategy)) {
-      moved.push(...hosts)
+      for (const host of hosts) moved.add(host)
       const verdict = await rollOutInStages({ ...rollout, strategy, before, drive })
-      if (!verdict.ok) return { ...verdict, reasons: [...verdict.reasons, ...(await goBackOn(moved, before, drive))] }
+      if (!verdict.ok)
+        return { ...verdict, reasons: [...verdict.reasons, ...(await goBackOn([...moved], before, drive))] }
     }
     for (const batch of batchesOf(hosts, surge)) {
-      moved.push(...batch)
+      for (const host of batch) moved.add(host)
       const verdicts = await onEachHost(batch, (host) => drive(host, (driver) => moveTo(driver, host.template)))
       const verdict = joinVerdicts(batch, verdicts)
       if (verdict.ok) continue
-      return { ...verdict, reasons: [...verdict.reasons, ...(await goBackOn(moved, before, drive))] }
+      return { ...verdict, reasons: [...verdict.reasons, ...(await goBackOn([...moved], before, drive))] }
     }
   } catch (error) {
-    if (hosts.length > 1 && mayGoBack(error)) await goBackWherePossible(moved, before, drive, context)
+    if (hosts.length > 1 && mayGoBack(error)) await goBackWherePossible([...moved], before, drive, context)
     throw error
   }
   await onEachHost(hosts, (host) => drive(host, (driver) => settle(driver, host.template.generation)))
@@ -80,7 +82,7 @@ export type Before = ReadonlyMap<PreparedHost, StableGeneration | null>
 
 async function goBackOn(moved: readonly PreparedHost[], before: Before, drive: OnHost): Promise<Reason[]> {
   const ways = await onEachHost(moved, async (host) => {
-    const reasons = await drive(host, (driver) => goBack(driver, before.get(host) ?? null, host.template.generation))
+    const reasons = await drive(host, (driver) => goBack(driver, before.get(host) ?? null, host.template))
     return saidBy(host, reasons)
   })
   return ways.flat()

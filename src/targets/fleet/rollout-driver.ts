@@ -21,6 +21,8 @@ export const maxExits = 4
 /** For everything that is not waiting for health or for requests to end. */
 export const slackMs = 60_000
 const tailLines = 30
+/** Requests of what serves though its rollout never came to its end get this long: the usual time. */
+const unsettledDrainMs = 30_000
 
 type End = 'done' | { failed: Reason[] }
 
@@ -51,7 +53,7 @@ export async function settle(
 /** Drains and stops all instances of the service. */
 export async function rollOutNothing(driver: RolloutDriver): Promise<Verdict> {
   const stable = await stableOf(driver)
-  const end = await drive(driver, specFor(driver, null, stable?.drainTimeoutMs))
+  const end = await drive(driver, specFor(driver, null, stable?.drainTimeoutMs ?? unsettledDrainMs))
   return end === 'done' ? { ok: true } : { ok: false, reasons: end.failed }
 }
 
@@ -59,11 +61,11 @@ export async function rollOutNothing(driver: RolloutDriver): Promise<Verdict> {
 export async function goBack(
   driver: RolloutDriver,
   stable: StableGeneration | null,
-  failed: string,
+  failed: Pick<Template, 'generation' | 'drainTimeoutMs'>,
 ): Promise<Reason[]> {
-  if (stable?.generation === failed) return []
+  if (stable?.generation === failed.generation) return []
   driver.context.log(stable ? 'going back to what served before' : 'stopping what did not come up')
-  const stuck = await driveBack(driver, stable)
+  const stuck = await driveBack(driver, stable, failed)
   if (stuck.length > 0) return stuck
   await settle(driver, stable?.generation ?? null)
   return stable
@@ -71,9 +73,16 @@ export async function goBack(
     : [reason('stopped', 'nothing served before; nothing of this is running any more')]
 }
 
-/** As `goBack`, with nothing settled: generations that are known stay known. Answers why it could not, if so. */
-export async function driveBack(driver: RolloutDriver, stable: StableGeneration | null): Promise<Reason[]> {
-  const end = await drive(driver, specFor(driver, stable))
+/**
+ * As `goBack`, with nothing settled: generations that are known stay known. Answers why it could not, if so. Where there
+ * is nothing to go back to, some of what failed may serve all the same: its requests get the time it gives them.
+ */
+export async function driveBack(
+  driver: RolloutDriver,
+  stable: StableGeneration | null,
+  failed: Pick<Template, 'drainTimeoutMs'>,
+): Promise<Reason[]> {
+  const end = await drive(driver, specFor(driver, stable, failed.drainTimeoutMs))
   return end === 'done'
     ? []
     : [reason('not-restored', 'what served before could not be restored in full'), ...end.failed]

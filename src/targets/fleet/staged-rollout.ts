@@ -69,7 +69,7 @@ async function abandonEarlier({ hosts, context, before, drive }: StagedRollout):
       if (split === null || split.generation === host.template.generation) return []
       if (split.generation === stable?.generation) return []
       context.log(`${host.prefix}an earlier rollout stopped on its way: it is taken back first`)
-      const stuck = await driveBack(driver, before.get(host) ?? null)
+      const stuck = await driveBack(driver, before.get(host) ?? null, host.template)
       const { agent, scope, service } = driver
       const actions: RolloutAction[] = [{ kind: 'share-equally' }]
       if (stuck.length === 0) await agent.call('act', { scope, epoch: context.epoch, service, actions }, context.signal)

@@ -15,7 +15,7 @@ import type { ActionRun } from '../chronicle.ts'
 import type { History } from '../simulate-history.ts'
 import { parseConfiguration } from '../simulated-world.ts'
 
-export type Violation = { invariant: number | 'liveness' | 'ledger'; atMs: number; text: string }
+export type Violation = { invariant: number | 'liveness' | 'ledger' | 'stages'; atMs: number; text: string }
 
 export type Entry = { event: LedgerEvent; atMs: number; process: number; commit: CommitId; push: number }
 

@@ -18,6 +18,7 @@ import {
   rollbackGoesToWhatWasHealthy,
   secretsAreNowhere,
 } from './running.ts'
+import { stagesAreKept } from './stages.ts'
 
 export type { Violation } from './evidence.ts'
 
@@ -37,6 +38,7 @@ const checkers: ReadonlyArray<(evidence: Evidence) => Violation[]> = [
   secretsAreNowhere,
   planExplainsItself,
   ledgerOnlyGrows,
+  stagesAreKept,
   everythingMoves,
   noBugs,
 ]

@@ -1,5 +1,6 @@
 /** Once faults have stopped and `advance` has run, everything that may move has moved, and what waits says why. */
 import type { EnvironmentName, EnvironmentState, Project, Release } from '../../../src/model/index.ts'
+import type { SimulatedHost } from '../simulated-host.ts'
 import type { Evidence, Violation } from './evidence.ts'
 import { isBanned, unyanksFor, viewText } from './evidence.ts'
 
@@ -109,10 +110,18 @@ function whatRunsElsewise(evidence: Evidence, environment: EnvironmentName, stat
     (effect) => effect.environment === environment && effect.epoch < effect.newestEpoch,
   )
   if (lastStale !== undefined && host.fencing !== 'strict') return []
+  const hosts = evidence.history.world.hostsOf(environment)
+  return hosts.flatMap((each) => {
+    const texts = whatRunsOn(each, state)
+    return hosts.length > 1 ? texts.map((text) => `${each.name}: ${text}`) : texts
+  })
+}
+
+function whatRunsOn(host: SimulatedHost, state: EnvironmentState): string[] {
   const texts: string[] = []
   const running = state.running?.services ?? {}
   for (const [name, { generation, fingerprint }] of Object.entries(running)) {
-    const { stable, instances } = host.status(name)
+    const { stable, split, instances } = host.status(name)
     const serving = instances.filter((one) => one.weight > 0 && one.phase === 'healthy').length
     if (stable?.desiredGeneration !== generation || stable.fingerprint !== fingerprint) {
       texts.push(
@@ -121,6 +130,7 @@ function whatRunsElsewise(evidence: Evidence, environment: EnvironmentName, stat
     } else if (serving < stable.replicas || instances.length !== stable.replicas) {
       texts.push(`${name} has ${serving} of ${stable.replicas} instances, ${instances.length} in all`)
     }
+    if (split !== null) texts.push(`${name} divides requests still: ${split.weight} % for ${split.generation}`)
   }
   for (const name of host.services()) {
     const { instances } = host.status(name)

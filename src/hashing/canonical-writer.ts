@@ -47,16 +47,17 @@ export class CanonicalWriter {
       this.put(JSON.stringify(members))
       return
     }
-    if (!isInOrder) keys.sort()
-    let before = '{'
+    if (!isInOrder) sortInPlace(keys)
+    let isFirst = true
     for (const key of keys) {
       const member = members[key]
       if (member === undefined) continue
-      this.put(`${before}${JSON.stringify(key)}:`)
-      before = ','
+      const { first, next } = labelOf(key)
+      this.put(isFirst ? first : next)
+      isFirst = false
       this.write(member)
     }
-    this.put(before === '{' ? '{}' : '}')
+    this.put(isFirst ? '{}' : '}')
   }
 }
 
@@ -76,6 +77,41 @@ function isPlain(value: unknown): boolean {
       return true
     default:
       return value === null
+  }
+}
+
+/** How a key is written, in front of the first member and of the others. */
+type Label = { first: string; next: string }
+
+/** Most keys are a few words again and again. */
+const labels = new Map<string, Label>()
+const mostLabels = 512
+
+function labelOf(key: string): Label {
+  const known = labels.get(key)
+  if (known !== undefined) return known
+  const quoted = JSON.stringify(key)
+  const label = { first: `{${quoted}:`, next: `,${quoted}:` }
+  if (labels.size < mostLabels) labels.set(key, label)
+  return label
+}
+
+const longestSortedInPlace = 24
+
+/** By code units. Objects are small, and `sort` makes copies: for a plan of a thousand services tens of megabytes. */
+function sortInPlace(keys: string[]): void {
+  if (keys.length > longestSortedInPlace) {
+    keys.sort()
+    return
+  }
+  for (let end = 1; end < keys.length; end += 1) {
+    const key = keys[end] ?? ''
+    let at = end
+    for (let before = keys[at - 1]; before !== undefined && before > key; before = keys[at - 1]) {
+      keys[at] = before
+      at -= 1
+    }
+    keys[at] = key
   }
 }
 

@@ -198,7 +198,11 @@ function inputsOf(selection: Selection, name: ServiceName): ServiceInputs {
   return inputs
 }
 
-const mapValues = <Value, Result>(
+function mapValues<Value, Result>(
   record: Record<string, Value>,
   map: (value: Value, key: string) => Result,
-): Record<string, Result> => Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))
+): Record<string, Result> {
+  const mapped: Record<string, Result> = {}
+  for (const key of Object.keys(record)) mapped[key] = map(record[key] as Value, key) // its own key
+  return mapped
+}

@@ -18,6 +18,30 @@ const aged = await largeRepository(scratch, 'aged', { ...thousandServices, histo
 symlinkSync(npmModules, join(clone, 'node_modules'))
 
 const affected = /s0500/
+/** A home of its own for plans that find nothing kept. Its fleet stays: to start an agent is another measurement. */
+const bare = { ...scratch, environment: { ...environment, TRUNKLINE_HOME: join(scratch.path, 'bare') } }
+
+function withNothingKept({ name, run, memory }: Required<Row>): Required<Row> {
+  const forget = () => {
+    for (const folder of ['projects', 'selections', 'sources', 'state']) {
+      rmSync(join(bare.environment.TRUNKLINE_HOME, folder), { recursive: true, force: true })
+    }
+  }
+  return {
+    name,
+    run: async () => {
+      forget()
+      const startedAt = performance.now()
+      await run()
+      return performance.now() - startedAt
+    },
+    memory: async () => {
+      forget()
+      return await memory()
+    },
+  }
+}
+
 try {
   const programs = present(trunklinePrograms(), skipped)
   const firstEver: Report['notes'] = []
@@ -71,6 +95,15 @@ try {
         expect: affected,
       }),
     ),
+    ...programs.map(({ name, argv }) =>
+      withNothingKept(
+        commandRow(`${name}: plan, nothing kept`, [...argv, 'plan', '--json'], {
+          cwd: clone,
+          environment: bare.environment,
+          expect: affected,
+        }),
+      ),
+    ),
     commandRow('git diff-tree', ['git', 'diff-tree', '-r', '-z', 'HEAD~1', 'HEAD'], {
       cwd: clone,
       environment,
@@ -103,4 +136,5 @@ try {
 } finally {
   // A plan asks the fleet's agent, which is started for it.
   await endFleet(scratch)
+  await endFleet(bare)
 }

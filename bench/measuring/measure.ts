@@ -94,7 +94,7 @@ export async function runCommand(
   return stdout
 }
 
-export const commandRow = (name: string, argv: readonly string[], options: CommandOptions): Row => ({
+export const commandRow = (name: string, argv: readonly string[], options: CommandOptions): Required<Row> => ({
   name,
   run: async () => void (await runCommand(argv, options)),
   memory: () => memoryOf(argv, options),

@@ -6,6 +6,7 @@
  * and processes that had left their group on purpose, are swept away by the next builder on this machine.
  */
 import { join } from 'node:path'
+import { digestOfBytes } from '../artifacts/digest.ts'
 import type { Home } from '../home/index.ts'
 import {
   type BuildEnvironment,
@@ -152,7 +153,12 @@ export function createBuilder(options: BuilderOptions): Builder {
     }
     const { work } = place
     const packed =
-      recipe.kind === 'dockerfile' ? await buildImage(request, recipe, place) : await pack(recipe, place, environment)
+      recipe.kind === 'dockerfile'
+        ? await buildImage(request, recipe, place)
+        : await pack(recipe, place, {
+            environment,
+            ownRegistry: recipe.kind === 'image' ? registryOf(artifacts) : null,
+          })
     if (packed.kind === 'failed') return packed
     await work.removeTree()
     packedIn.set(packed.artifact, work)
@@ -210,6 +216,13 @@ export function createBuilder(options: BuilderOptions): Builder {
   }
 }
 
+/** Host of the registry that artifacts are kept in; null: another kind of store. */
+const registryOf = (artifacts: ArtifactStore): string | null =>
+  artifacts.imageReference(emptyDigest, '')?.split('/')[0] ?? null
+
+/** Of no bytes: any would do where only the place is asked for. */
+const emptyDigest = digestOfBytes(new Uint8Array())
+
 type OwnRecipe = PackedRecipe | DockerfileRecipe
 
 const secretValues = ({ secrets }: DockerfileRecipe, environment: NodeJS.ProcessEnv): string[] =>
@@ -221,10 +234,10 @@ type Packed = { kind: 'packed'; artifact: PackedArtifact } | { kind: 'failed'; v
 async function pack(
   recipe: PackedRecipe,
   { work, output, signal }: Workplace,
-  environment: NodeJS.ProcessEnv,
+  registries: { environment: NodeJS.ProcessEnv; ownRegistry: string | null },
 ): Promise<Packed> {
   const platform = builderPlatform()
-  const place = { directory: work.tree, scratchDirectory: work.scratch, platform, environment, signal }
+  const place = { directory: work.tree, scratchDirectory: work.scratch, platform, signal, ...registries }
   try {
     return { kind: 'packed', artifact: await packArtifact(recipe, place) }
   } catch (cause) {

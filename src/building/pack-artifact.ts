@@ -12,6 +12,8 @@ export type PackingPlace = {
   platform: string
   /** For base images: credentials, proxies. */
   environment: NodeJS.ProcessEnv
+  /** Where artifacts are kept, whose login is for it alone; null: not in a registry. */
+  ownRegistry?: string | null
   signal: AbortSignal
 }
 
@@ -58,7 +60,7 @@ async function groundFor(recipe: ImageRecipe, platform: ImagePlatform, place: Pa
 async function groundOf(
   { base }: ImageRecipe,
   platform: ImagePlatform,
-  { environment, signal }: PackingPlace,
+  { environment, ownRegistry = null, signal }: PackingPlace,
 ): Promise<ImageGround> {
   if (base === null) return { platform, base: null }
   const [{ parseBaseReference }, { readBaseImage }] = await Promise.all([
@@ -67,5 +69,5 @@ async function groundOf(
   ])
   const reference = parseBaseReference(base)
   if (reference === null) throw failedError('BASE_REFERENCE', `${base} names no image by digest`)
-  return { platform, base: await readBaseImage({ reference, platform, environment, signal }) }
+  return { platform, base: await readBaseImage({ reference, platform, environment, ownRegistry, signal }) }
 }

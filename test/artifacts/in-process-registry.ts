@@ -28,6 +28,8 @@ export type Dialect = {
   /** Largest body of one request. */
   maxBodyBytes?: number
   minChunkBytes?: number
+  /** It answers 405 to every mount. */
+  refusesMounts?: boolean
   /** Called before the registry answers; answers itself and says true, to misbehave. */
   intercept?(request: RecordedRequest, response: ServerResponse): boolean | Promise<boolean>
 }
@@ -126,6 +128,7 @@ export async function startInProcessRegistry(test: TestContext, dialect: Dialect
   type Upload = { url: URL; repository: string; id: string }
 
   function upload(request: RecordedRequest, response: ServerResponse, { url, repository, id }: Upload): ServerResponse {
+    if (request.method === 'POST' && dialect.refusesMounts && url.searchParams.has('mount')) return end(response, 405)
     if (request.method === 'POST') return startUpload(response, url, repository)
     const received = uploads.get(id)
     if (received === undefined) return end(response, 404, {}, errorBody('BLOB_UPLOAD_UNKNOWN', 'unknown upload'))

@@ -25,7 +25,12 @@ export function registryMissing(environment = process.env): string | false {
   return `${program} is not installed (apt-get install docker-registry)`
 }
 
-export async function startRegistry(environment = process.env): Promise<RegistryPart> {
+export type RegistryOptions = {
+  /** The `auth` section of its configuration: `htpasswd`, `token`. Default: anyone may do anything. */
+  auth?: Record<string, unknown>
+}
+
+export async function startRegistry(environment = process.env, options: RegistryOptions = {}): Promise<RegistryPart> {
   const path = findProgram(environment)
   if (path === null) throw new Error(`${program} is not installed, and in CI no part may be missing`)
   const folder = await mkdtemp(join(tmpdir(), 'trunkline-registry-'))
@@ -39,6 +44,7 @@ export async function startRegistry(environment = process.env): Promise<Registry
       log: { level: 'info', formatter: 'json', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
       http: { addr: '127.0.0.1:0' },
+      ...options,
     }),
   )
   const child = spawn(path, ['serve', config], {

@@ -6,6 +6,7 @@ import { digestOfBytes } from '../digest.ts'
 import { mediaTypes } from '../media-types.ts'
 import { downloadBlob } from '../oci-registry/blob-download.ts'
 import { createRegistryClient, type RegistryClient } from '../oci-registry/client.ts'
+import { withoutStoreLogin } from '../oci-registry/credentials.ts'
 import { parseRepository } from '../oci-registry/reference.ts'
 import { defaultRetryPolicy } from '../oci-registry/retry.ts'
 import { createTransport } from '../oci-registry/transport.ts'
@@ -22,6 +23,8 @@ export type BaseImageOptions = {
   platform: ImagePlatform
   /** Credentials, proxies, and where Docker's configuration lies. */
   environment: NodeJS.ProcessEnv
+  /** Host of the artifact store, for which alone `TRUNKLINE_REGISTRY_USER` is meant; null or absent: none. */
+  ownRegistry?: string | null
   signal: AbortSignal
 }
 
@@ -29,9 +32,12 @@ const maxConfigBytes = 4 * 1024 * 1024
 
 /** Reads a base image from its registry, everything checked against the digest that was asked for. */
 export async function readBaseImage({ reference, platform, ...options }: BaseImageOptions): Promise<BaseImage> {
-  const { environment, signal } = options
+  const { ownRegistry = null, signal } = options
+  const repository = parseRepository(reference.repository, false)
+  const isOwn = repository.host === ownRegistry
+  const environment = isOwn ? options.environment : withoutStoreLogin(options.environment)
   const client = createRegistryClient({
-    reference: parseRepository(reference.repository, false),
+    reference: repository,
     environment,
     transport: createTransport(environment),
     retryPolicy: defaultRetryPolicy,

@@ -46,7 +46,8 @@ export function createAuthorizer(
   const underWay = new Map<string, Promise<Token>>()
 
   function findOnce(signal: AbortSignal): Promise<Credentials | null> {
-    credentials ??= findCredentials(reference.host, environment, signal).catch((error) => {
+    const { host, name: repository } = reference
+    credentials ??= findCredentials({ host, repository, environment, signal }).catch((error) => {
       credentials = null
       throw error
     })
@@ -128,6 +129,8 @@ export function createAuthorizer(
 
     challenged(challenge, scopes) {
       tokens.delete(scopes.join(' '))
+      // A helper's password may have expired (ECR: after twelve hours), and it gives a new one.
+      credentials = null
       if (challenge !== '') mode = modeFrom(challenge)
     },
 

@@ -1,6 +1,6 @@
 /** Brings a blob to a registry: not at all where it is there, by a mount where another repository has it, else whole or in chunks. */
 import { createReadStream } from 'node:fs'
-import { erroredError, short, TrunklineError } from '../../model/index.ts'
+import { short, TrunklineError } from '../../model/index.ts'
 import type { PackedBlob } from '../../ports/index.ts'
 import type { RegistryClient, RegistryResponse } from './client.ts'
 import { retrying, TransientFault } from './retry.ts'
@@ -67,29 +67,29 @@ async function startUpload(
   { mountFrom, signal }: UploadOptions,
 ): Promise<Session | null> {
   const action = `take an upload of ${short(blob.digest)}`
-  // An upload session serves as well as an answer to a mount that found nothing: the last one is used.
-  const tries = mountFrom.length === 0 ? [null] : mountFrom
-  let started: RegistryResponse | null = null
-  for (const from of tries) {
-    const query = from === null ? '' : `?mount=${blob.digest}&from=${encodeURIComponent(from)}`
-    started = await client.callOnce(
-      {
-        method: 'POST',
-        path: `blobs/uploads/${query}`,
-        right: 'push',
-        alsoPulls: from === null ? [] : [from],
-        accept: [201, 202],
-        action,
-      },
+  const start = (query: string, alsoPulls: readonly string[]) =>
+    client.callOnce(
+      { method: 'POST', path: `blobs/uploads/${query}`, right: 'push', alsoPulls, accept: [201, 202], action },
       signal,
     )
-    if (started.status === 201) return null
+  // An upload session serves as well as an answer to a mount that found nothing: the last one is used.
+  let started: RegistryResponse | null = null
+  for (const from of mountFrom) {
+    started = await start(`?mount=${blob.digest}&from=${encodeURIComponent(from)}`, [from]).catch(refusedMount)
+    if (started?.status === 201) return null
   }
-  if (started === null) throw erroredError('REGISTRY_REFUSED', `${client.label} opened no upload`)
+  started ??= await start('', [])
   return {
     location: client.locate(started, action),
     minChunkBytes: Number(started.headers['oci-chunk-min-length'] ?? 0) || 0,
   }
+}
+
+/** Some registries know no mounts, or give us no right to the other repository: then the bytes are sent. */
+function refusedMount(error: unknown): null {
+  const refusals = ['REGISTRY_REFUSED', 'REGISTRY_DENIED', 'REGISTRY_UNAUTHORIZED', 'REGISTRY_REPOSITORY_UNKNOWN']
+  if (error instanceof TrunklineError && refusals.includes(error.code)) return null
+  throw error
 }
 
 async function uploadWhole(client: RegistryClient, blob: PackedBlob, session: Session, signal: AbortSignal) {

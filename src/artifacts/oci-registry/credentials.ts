@@ -1,4 +1,4 @@
-/** Who we are to a registry: from the environment, else from where `docker login` put it. */
+/** Who we are to a registry: from the environment, else from where `docker login` or `podman login` put it. */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -18,40 +18,89 @@ const entrySchema = z.object({
   identitytoken: z.string().optional(),
 })
 
-const dockerConfigSchema = z.object({
+const loginFileSchema = z.object({
   auths: z.record(z.string(), entrySchema).default({}),
   credHelpers: z.record(z.string(), z.string()).default({}),
   credsStore: z.string().optional(),
 })
 
-type DockerConfig = z.infer<typeof dockerConfigSchema>
+type LoginFile = z.infer<typeof loginFileSchema>
+
+export type CredentialRequest = {
+  /** As people write it: `docker.io`, `registry.example:5000`. */
+  host: string
+  /** Within it: logins may be for a part of a registry. */
+  repository: string
+  environment: NodeJS.ProcessEnv
+  signal: AbortSignal
+}
+
+/** Where credentials may come from; null: it knows none for this registry. */
+type CredentialSource = (request: CredentialRequest) => Promise<Credentials | null>
+
+/** The first that knows some is used. A cloud's own tokens would be one more. */
+const sources: readonly CredentialSource[] = [fromEnvironment, fromFiles]
 
 /**
- * Credentials for a registry host, null where there are none (anonymous access). In this order:
- * `TRUNKLINE_REGISTRY_USER` and `TRUNKLINE_REGISTRY_PASSWORD`; Docker's `credHelpers`, `auths` and `credsStore`.
+ * Credentials for a repository, null where there are none (anonymous access). In this order:
+ * `TRUNKLINE_REGISTRY_USER` and `TRUNKLINE_REGISTRY_PASSWORD`; the file that `REGISTRY_AUTH_FILE` names; Docker's
+ * configuration; where `podman login` keeps its logins. In each file: `credHelpers`, `auths`, `credsStore`.
  */
-export async function findCredentials(
-  host: string,
-  environment: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<Credentials | null> {
-  const given = fromEnvironment(environment)
-  if (given !== null) return given
-
-  const config = await readDockerConfig(environment)
-  const keys = keysOf(host)
-  const helper = keys.map((key) => config.credHelpers[key]).find((name) => name !== undefined)
-  if (helper !== undefined) return askCredentialHelper(helper, keys, { environment, signal })
-  for (const key of keys) {
-    const entry = config.auths[key]
-    const credentials = entry === undefined ? null : fromEntry(entry, key)
-    if (credentials !== null) return credentials
+export async function findCredentials(request: CredentialRequest): Promise<Credentials | null> {
+  for (const source of sources) {
+    const found = await source(request)
+    if (found !== null) return found
   }
-  if (config.credsStore) return askCredentialHelper(config.credsStore, keys, { environment, signal })
   return null
 }
 
-function fromEnvironment(environment: NodeJS.ProcessEnv): Credentials | null {
+/** The environment without what is meant for the artifact store alone: other registries must not see it. */
+export function withoutStoreLogin(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { TRUNKLINE_REGISTRY_USER: _, TRUNKLINE_REGISTRY_PASSWORD: __, ...others } = environment
+  return others
+}
+
+async function fromFiles(request: CredentialRequest): Promise<Credentials | null> {
+  for (const path of loginFiles(request.environment)) {
+    const found = await fromFile(path, request)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** Docker's configuration, and containers' `auth.json` (containers-auth.json(5)), which has the same form. */
+function loginFiles(environment: NodeJS.ProcessEnv): string[] {
+  const home = environment['HOME'] || homedir()
+  const named = environment['REGISTRY_AUTH_FILE']
+  const running = environment['XDG_RUNTIME_DIR']
+  return [
+    ...(named ? [named] : []),
+    join(environment['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json'),
+    ...(running ? [join(running, 'containers', 'auth.json')] : []),
+    join(environment['XDG_CONFIG_HOME'] || join(home, '.config'), 'containers', 'auth.json'),
+  ]
+}
+
+async function fromFile(path: string, request: CredentialRequest): Promise<Credentials | null> {
+  const file = await readLoginFile(path)
+  const keys = keysOf(request.host)
+  const helper = keys.map((key) => file.credHelpers[key]).find((name) => name !== undefined)
+  if (helper !== undefined) return askCredentialHelper(helper, keys, request)
+  for (const key of [...partsOf(request), ...keys]) {
+    const entry = file.auths[key]
+    const credentials = entry === undefined ? null : fromEntry(entry, key, path)
+    if (credentials !== null) return credentials
+  }
+  return file.credsStore ? askCredentialHelper(file.credsStore, keys, request) : null
+}
+
+/** `registry.example/team/shop`, `registry.example/team`: `podman login` may be for a part of a registry. */
+function partsOf({ host, repository }: CredentialRequest): string[] {
+  const segments = repository.split('/').filter((segment) => segment !== '')
+  return segments.map((_, index) => [host, ...segments.slice(0, segments.length - index)].join('/'))
+}
+
+async function fromEnvironment({ environment }: CredentialRequest): Promise<Credentials | null> {
   const user = environment['TRUNKLINE_REGISTRY_USER']
   const password = environment['TRUNKLINE_REGISTRY_PASSWORD']
   if (!user && !password) return null
@@ -68,37 +117,35 @@ function keysOf(host: string): string[] {
   return [...dockerHub, host, `https://${host}`, `https://${host}/v1/`, `https://${host}/v2/`, `http://${host}`]
 }
 
-async function readDockerConfig(environment: NodeJS.ProcessEnv): Promise<DockerConfig> {
-  const folder = environment['DOCKER_CONFIG'] || join(environment['HOME'] || homedir(), '.docker')
-  const path = join(folder, 'config.json')
+async function readLoginFile(path: string): Promise<LoginFile> {
   let text: string
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return dockerConfigSchema.parse({})
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return loginFileSchema.parse({})
     throw unreadable(path, error)
   }
   try {
-    return dockerConfigSchema.parse(JSON.parse(text))
+    return loginFileSchema.parse(JSON.parse(text))
   } catch (error) {
     throw unreadable(path, error)
   }
 }
 
-function fromEntry(entry: z.infer<typeof entrySchema>, key: string): Credentials | null {
+function fromEntry(entry: z.infer<typeof entrySchema>, key: string, path: string): Credentials | null {
   if (entry.identitytoken) return { kind: 'identity-token', token: entry.identitytoken }
   if (entry.username && entry.password) return { kind: 'password', user: entry.username, password: entry.password }
   if (!entry.auth) return null
   const decoded = Buffer.from(entry.auth, 'base64').toString('utf8').replace(/\0+$/, '')
   const colon = decoded.indexOf(':')
-  if (colon < 1) throw usageError('REGISTRY_CREDENTIALS', `Docker's config.json holds no user and password for ${key}`)
+  if (colon < 1) throw usageError('REGISTRY_CREDENTIALS', `${path} holds no user and password for ${key}`)
   return { kind: 'password', user: decoded.slice(0, colon), password: decoded.slice(colon + 1) }
 }
 
 /** Without the file's content in it: parsers quote what they choke on, and here that may be a password. */
 const unreadable = (path: string, error: unknown) =>
   usageError('REGISTRY_CREDENTIALS', `cannot read ${path}: ${reasonOf(error)}`, {
-    hint: 'repair it, point DOCKER_CONFIG elsewhere, or set TRUNKLINE_REGISTRY_USER and TRUNKLINE_REGISTRY_PASSWORD',
+    hint: 'repair it, point DOCKER_CONFIG or REGISTRY_AUTH_FILE elsewhere, or set TRUNKLINE_REGISTRY_USER and TRUNKLINE_REGISTRY_PASSWORD',
   })
 
 const reasonOf = (error: unknown): string =>

@@ -1,6 +1,6 @@
 /** Builds the programs of a part from their Go modules: four minutes for the control plane, seconds once Go has them cached. */
 import { spawn } from 'node:child_process'
-import { copyFile, cp, mkdir, readdir, symlink } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findProgram } from '../local-server.ts'
 import { cachedPart, fillCache, type KubernetesPart, partsCache, sourceOf } from './programs.ts'
@@ -45,7 +45,8 @@ const recipes: Record<KubernetesPart, Recipe> = {
       }
       // The repo server looks for these on its PATH.
       for (const script of ['git-ask-pass.sh', 'git-verify-wrapper.sh', 'gpg-wrapper.sh']) {
-        await cp(join(module, 'hack', script), join(folder, script))
+        await copyFile(join(module, 'hack', script), join(folder, script))
+        await chmod(join(folder, script), 0o755) // Modules keep no such bits.
       }
     },
   },

@@ -2,15 +2,18 @@
  * The programs of a Kubernetes without nodes, kept in a cache outside the checkout: one folder for each part, named by
  * what it is built from. `scripts/prepare-parts.ts` fills it; a test never compiles.
  */
-import { spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, readFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { createZstdDecompress } from 'node:zlib'
 import { missingPart } from '../local-server.ts'
+
+const execute = promisify(execFile)
 
 /** `kubelab` is the control plane with kubectl and kwok; the others run beside it. */
 export const kubernetesParts = ['kubelab', 'argocd', 'knative'] as const
@@ -107,14 +110,10 @@ function readIfFile(path: string): string {
 }
 
 async function unpack(archive: string, folder: string): Promise<void> {
-  const tar = spawn('tar', ['-x', '--no-same-owner', '-C', folder], { stdio: ['pipe', 'ignore', 'inherit'] })
-  const ended = new Promise<void>((resolve, reject) => {
-    tar.once('error', reject)
-    tar.once('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`tar ended with code ${code} on ${archive}`)),
-    )
-  })
-  await Promise.all([pipeline(createReadStream(archive), createZstdDecompress(), tar.stdin), ended])
+  const tar = join(folder, 'archive.tar')
+  await pipeline(createReadStream(archive), createZstdDecompress(), createWriteStream(tar))
+  await execute('tar', ['-x', '--no-same-owner', '-f', tar, '-C', folder])
+  await rm(tar)
 }
 
 /** An archive of another version proves nothing: what go.mod requires by name must stand in the binary's own list. */

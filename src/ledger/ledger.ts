@@ -1,5 +1,5 @@
 /**
- * The ledger: environments' histories, leases and yanks through `StateStore`. Every write is a compare-and-swap on what
+ * The ledger: histories of environments and their leases through `StateStore`. Every write is a compare-and-swap on what
  * was read; a lost race is answered, not hidden: the caller reads again and decides again.
  */
 import type {
@@ -10,20 +10,18 @@ import type {
   EventDetail,
   LedgerEvent,
   Reason,
-  RefName,
   ViewHash,
-  Yank,
 } from '../model/index.ts'
-import { erroredError, reason, short, TrunklineError } from '../model/index.ts'
 import type { Clock, FindSigner, StateCommit, StateStore, StateUpdate } from '../ports/index.ts'
 import { assertStandsFor, formatDocument, parseDocument } from './document.ts'
-import { eventMessage, signatureOf } from './event-message.ts'
+import { eventMessage } from './event-message.ts'
 import { applyEvent, initialState } from './fold.ts'
 import { type Lease, leaseCommit, leaseFile } from './lease.ts'
-import { environmentOf, type StateRefs, stateRefs } from './refs.ts'
-import { eventShape, leaseShape, stateShape, yanksShape } from './shapes/documents.ts'
+import { type StateRefs, stateRefs } from './refs.ts'
+import { eventShape, leaseShape, stateShape } from './shapes/documents.ts'
+import { createStanding } from './standing.ts'
 import { type CountedApprovals, createTrust, neededSigner, type TrustedHistory, type Voided } from './trust/index.ts'
-import { mergeYank, subjectKey } from './yank-list.ts'
+import { createYanks } from './yanks.ts'
 
 export type LedgerOptions = {
   store: StateStore
@@ -56,17 +54,6 @@ export type AppendResult =
   | { kind: 'appended'; position: EnvironmentPosition; leaseTip: CommitId | null; events: LedgerEvent[] }
   | { kind: 'lost-race' }
 
-/** A ref of the state, and how it stands to the list of signers. */
-export type Standing = {
-  ref: RefName
-  tip: CommitId
-  /** null for records and yanks. */
-  environment: EnvironmentName | null
-  /** Nothing on it is signed by a builder. */
-  isUnsigned: boolean
-  voided: readonly Voided[]
-}
-
 export type HistoryEntry = {
   oid: CommitId
   event: LedgerEvent
@@ -78,7 +65,6 @@ const nobody: FindSigner = async () => null
 
 const stateFile = 'state.json'
 const eventFile = 'event.json'
-const yanksFile = 'yanks.json'
 
 /** The first commit starts from the tree that counts. */
 const startingAt = (base: CommitId | null | undefined, [first, ...rest]: readonly StateCommit[]): StateCommit[] =>
@@ -219,101 +205,17 @@ export function createLedger({ store, prefix, clock, actor, findSigner = nobody 
     return false
   }
 
-  async function yanks(snapshot: Snapshot): Promise<Yank[]> {
-    const tip = snapshot.get(refs.yanks)
-    if (tip === undefined) return []
-    const trusted = await trust.yanks(refs.yanks, tip)
-    if (trusted !== null) return trusted.yanks
-    const text = (await store.readFiles(tip, [yanksFile])).get(yanksFile)
-    return text === undefined
-      ? []
-      : parseDocument<{ version: 1; yanks: Yank[] }>(text, `${refs.yanks} ${yanksFile}`, yanksShape).yanks
-  }
-
-  /** Bans or lets in again; losers of a race merge by subject. Bounded tries. */
-  async function writeYank(yank: Yank, signal: AbortSignal): Promise<void> {
-    for (let attempt = 0; attempt < 10; attempt++) {
-      const snapshot = await refresh(signal)
-      const merged = mergeYank(await yanks(snapshot), yank)
-      const verb = yank.yanked ? 'yank' : 'unyank'
-      const commit: StateCommit = {
-        subject: `${verb} ${yank.label ?? subjectKey(yank).slice(0, 20)}: ${yank.reason}`,
-        body: '',
-        trailers: [
-          ['Yank', subjectKey(yank)],
-          ['Actor', signatureOf(yank.actor)],
-        ],
-        author: yank.actor,
-        at: yank.at,
-        put: { [yanksFile]: formatDocument({ version: 1, yanks: merged }) },
-        remove: [],
-      }
-      const commits = await trust.sign(refs.yanks, [commit], [yank.yanked ? 'either' : 'person'])
-      const expected = snapshot.get(refs.yanks) ?? null
-      const result = await store.push([{ ref: refs.yanks, expected, change: { kind: 'append', commits } }], signal)
-      if (result.kind === 'pushed') return
-    }
-    throw erroredError('LEDGER_BUSY', 'the yanks moved ten times in a row', { hint: 'run it again' })
-  }
-
   /** The tip whose records count, and what was pushed on top of it and does not. */
   async function records(snapshot: Snapshot): Promise<TrustedHistory> {
     const tip = snapshot.get(refs.builds)
     return tip === undefined ? { base: null, voided: [] } : await trust.records(refs.builds, tip)
   }
 
-  /** What stands on a ref, and whether it counts; an unsigned history is one that nobody vouches for. */
-  async function standing(snapshot: Snapshot): Promise<Standing[]> {
-    const found: Standing[] = []
-    for (const [ref, tip] of [...snapshot].sort(([left], [right]) => (left < right ? -1 : 1))) {
-      const name = environmentOf(refs, ref)
-      if (name === null && ref !== refs.builds && ref !== refs.yanks) continue
-      const look = async (): Promise<TrustedHistory | null> =>
-        name !== null
-          ? await trust.environment(ref, name, tip)
-          : ref === refs.yanks
-            ? await trust.yanks(ref, tip)
-            : await trust.records(ref, tip)
-      const counts = await look().catch((error: unknown) => {
-        if (error instanceof TrunklineError && error.code === 'HISTORY_UNSIGNED') return 'unsigned' as const
-        throw error
-      })
-      const isUnsigned = counts === 'unsigned'
-      const voided = counts === null || counts === 'unsigned' ? [] : counts.voided
-      found.push({ ref, tip, environment: name, isUnsigned, voided })
-    }
-    return found
-  }
-
-  /** A builder vouches for a history, as it stands where nothing of it counts yet, else for what counts of it. */
-  async function adopt(what: Standing, signal: AbortSignal): Promise<'adopted' | 'lost-race'> {
-    const { ref, tip, environment: name, isUnsigned } = what
-    const why = reason('adopted', `${actor.name} vouches for the history up to ${short(tip)}`)
-    if (name !== null) {
-      const snapshot: Snapshot = new Map([[ref, tip]])
-      const position = isUnsigned ? await asItStands(name, tip) : await environment(snapshot, name)
-      const result = await append(position, [{ kind: 'adopted', tip, reasons: [why] }], null, signal)
-      return result.kind === 'appended' ? 'adopted' : 'lost-race'
-    }
-    const base = isUnsigned || ref === refs.yanks ? undefined : (await trust.records(ref, tip)).base
-    const list = ref === refs.yanks && !isUnsigned ? await yanks(new Map([[ref, tip]])) : null
-    const commit: StateCommit = {
-      subject: `adopt ${ref.slice(refs.all.length)} up to ${short(tip)}`,
-      body: '',
-      trailers: [
-        ['Adopts', tip],
-        ['Actor', signatureOf(actor)],
-      ],
-      author: actor,
-      at: at(),
-      put: list === null ? {} : { [yanksFile]: formatDocument({ version: 1, yanks: list }) },
-      remove: [],
-      ...(base === undefined || base === tip ? {} : { base }),
-    }
-    const commits = await trust.sign(ref, [commit], ['builder'])
-    const result = await store.push([{ ref, expected: tip, change: { kind: 'append', commits } }], signal)
-    return result.kind === 'pushed' ? 'adopted' : 'lost-race'
-  }
+  const { yanks, writeYank } = createYanks({ store, refs, trust, refresh })
+  const { standing, adopt } = createStanding({
+    ...{ store, refs, trust, actor, at },
+    ...{ environment, asItStands, append, yanks },
+  })
 
   const approvals = ({ tip, state }: EnvironmentPosition): Promise<CountedApprovals> =>
     trust.approvals(refs.environment(state.environment), tip, state)

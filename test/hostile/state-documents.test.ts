@@ -9,7 +9,7 @@ import { createBench } from '../fixtures/world.ts'
 import { documents, ids } from '../fuzz/targets/record-seeds.ts'
 
 const stage = 'refs/trunkline/env/stage'
-const state = documents.states.at(4)
+const state = documents.states.find(({ running: runs, deployment }) => runs !== null && deployment === null)
 assert.ok(state?.running)
 const { running } = state
 const carts = { ...running.services['carts'], artifact: '../../etc' }

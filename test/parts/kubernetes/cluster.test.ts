@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
@@ -124,6 +124,8 @@ describe('a cluster of a test', { skip: kubernetesMissing(), timeout: 300_000 },
     const { server, folder } = JSON.parse(line)
     const port = Number(new URL(server).port)
     await until('the API server gone', async () => !(await takesConnections(port)))
-    rmSync(folder, { recursive: true, force: true })
+    const next = await startCluster()
+    await next.stop()
+    assert.ok(!existsSync(folder), 'what it left is swept by the next one')
   })
 })

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -61,12 +61,14 @@ export type Cluster = AccessDesk & {
 
 const here = import.meta.dirname
 const firstNode = 'fake-0'
+const folderPrefix = 'trunkline-kubernetes-'
 const maxOutput = 64 * 1024 * 1024
 const kubectlTimeoutMs = 120_000
 
 export async function startCluster(environment: NodeJS.ProcessEnv = process.env): Promise<Cluster> {
   const programs = await partFolder('kubelab', environment)
-  const folder = mkdtempSync(join(tmpdir(), 'trunkline-kubernetes-'))
+  sweepFolders()
+  const folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${process.pid}-`))
   const dropFolder = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   process.once('exit', dropFolder)
   const basics = { PATH: environment['PATH'] ?? '', HOME: folder, TMPDIR: folder }
@@ -89,6 +91,22 @@ export async function startCluster(environment: NodeJS.ProcessEnv = process.env)
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** A killed test takes its processes with it, but not its folder. */
+function sweepFolders(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const [, owner] = new RegExp(`^${folderPrefix}(\\d+)-`).exec(name) ?? []
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,5 +1,5 @@
 /** Timing commands beside each other: the rows of a round run one after the other, round after round, so that what else the machine does meets all of them. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 export type Row = {
@@ -64,6 +64,13 @@ export type CommandOptions = {
   timeoutMs?: number
 }
 
+const running = new Set<ChildProcess>()
+
+/** Ends commands that are under way: for a benchmark that is stopped. */
+export function killCommands(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
+
 /** Runs a command to its end; throws where it does not end as it should. */
 export async function runCommand(
   argv: readonly string[],
@@ -81,11 +88,14 @@ export async function runCommand(
   })
   if (watch !== undefined && child.pid !== undefined) watch(child.pid)
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
+  running.add(child)
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
+  }).finally(() => {
+    clearTimeout(timer)
+    running.delete(child)
   })
-  clearTimeout(timer)
   const stdout = Buffer.concat(chunks).toString('utf8')
   if (code === null || !exitCodes.includes(code))
     throw new Error(`${argv.join(' ')} ended with ${code}\n${stdout.slice(-2000)}\n${stderr}`)

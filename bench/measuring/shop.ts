@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/clock/index.ts'
 import { homeAt } from '../../src/home/index.ts'
 import { shutDownFleet } from '../../src/targets/fleet/administration.ts'
+import { killCommands } from './measure.ts'
 import { git, type Scratch } from './scratch.ts'
 
 export type Shop = { clone: string; remote: string; names: readonly string[] }
@@ -60,8 +61,12 @@ function write(clone: string, path: string, text: string): void {
 
 /** A benchmark that is stopped, since it took too long, ends its fleet first. */
 export function endFleetOnSignal(scratch: Scratch): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void endFleet(scratch).finally(() => process.exit(1)))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      killCommands()
+      void endFleet(scratch).finally(() => process.exit(1))
+    })
+  }
 }
 
 /** Ends everything that deliveries of this benchmark started on this machine. */

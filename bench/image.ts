@@ -24,6 +24,7 @@ if (missing !== false) {
 using scratch = scratchFolder()
 const near = await startRegistry()
 const far = await startRegistry()
+for (const registry of [near, far]) scratch.endings.push(() => registry.stop())
 const signal = new AbortController().signal
 const files = join(scratch.path, 'files')
 const recipe: ImageRecipe = {

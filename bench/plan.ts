@@ -6,11 +6,11 @@ import { commandRow, measureInTurns, type Report, type Row, runCommand } from '.
 import { npmModules, npmProgram, trunklinePrograms } from './measuring/programs.ts'
 import { present, printReport } from './measuring/report.ts'
 import { scratchFolder } from './measuring/scratch.ts'
-import { endFleet, endFleetOnSignal } from './measuring/shop.ts'
+import { endFleet } from './measuring/shop.ts'
 
 const rounds = 5
 using scratch = scratchFolder()
-endFleetOnSignal(scratch)
+scratch.endings.push(() => endFleet(scratch))
 const { environment } = scratch
 const skipped: Report['skipped'] = []
 const { clone } = await largeRepository(scratch, 'mono', thousandServices)

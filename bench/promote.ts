@@ -19,6 +19,7 @@ if (missing !== false) {
 }
 using scratch = scratchFolder()
 const registry = await startRegistry()
+scratch.endings.push(() => registry.stop())
 try {
   const repository = `${registry.host}/shop`
   const signal = new AbortController().signal

@@ -2,7 +2,7 @@
  * `npm run bench`: every benchmark under bench/, one after the other, and at the end which goals are met; `npm run bench
  * -- router` one of them. What follows a name is its own. With `--json` all reports are one JSON document.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -30,8 +30,17 @@ const folder = mkdtempSync(join(tmpdir(), 'trunkline-bench-reports-'))
 const outcomes: Outcome[] = []
 const failed: string[] = []
 const startedAt = performance.now()
+let current: ChildProcess | null = null
+let isStopped = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isStopped = true
+    // It ends what it started; that is waited for.
+    current?.kill('SIGTERM')
+  })
+}
 try {
-  for (const file of files) await runBenchmark(file)
+  for (const file of files) if (!isStopped) await runBenchmark(file)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -61,6 +70,7 @@ async function runBenchmark(file: string): Promise<void> {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, [reportFileVariable]: reportFile },
   })
+  current = child
   let text = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk

@@ -3,13 +3,27 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { killCommands } from './measure.ts'
 
-export type Scratch = Disposable & { path: string; environment: Record<string, string> }
+export type Scratch = Disposable & {
+  path: string
+  environment: Record<string, string>
+  /** What runs beside this process, to be ended where the benchmark is stopped in the middle. */
+  endings: Array<() => Promise<void>>
+}
+
+const stopSignals = ['SIGINT', 'SIGTERM'] as const
 
 export function scratchFolder(): Scratch {
   const path = mkdtempSync(join(tmpdir(), 'trunkline-bench-'))
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 5 })
   process.once('exit', remove)
+  const endings: Scratch['endings'] = []
+  const stop = () => {
+    killCommands()
+    void Promise.allSettled(endings.map((end) => end())).finally(() => process.exit(1))
+  }
+  for (const signal of stopSignals) process.once(signal, stop)
   const environment = Object.fromEntries(
     Object.entries(process.env).filter(
       (entry): entry is [string, string] =>
@@ -30,8 +44,10 @@ export function scratchFolder(): Scratch {
   return {
     path,
     environment,
+    endings,
     [Symbol.dispose]: () => {
       process.removeListener('exit', remove)
+      for (const signal of stopSignals) process.removeListener(signal, stop)
       remove()
     },
   }

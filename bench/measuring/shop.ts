@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import { systemClock } from '../../src/clock/index.ts'
 import { homeAt } from '../../src/home/index.ts'
 import { shutDownFleet } from '../../src/targets/fleet/administration.ts'
-import { killCommands } from './measure.ts'
 import { git, type Scratch } from './scratch.ts'
 
 export type Shop = { clone: string; remote: string; names: readonly string[] }
@@ -14,7 +13,7 @@ const page = (text: string): string =>
 
 /** Services `s0`, `s1`, … that answer on a port each. */
 export function makeShop(scratch: Scratch, services: number, options: { replicas?: number } = {}): Shop {
-  endFleetOnSignal(scratch)
+  scratch.endings.push(() => endFleet(scratch))
   const clone = join(scratch.path, 'shop')
   const remote = join(scratch.path, 'shop.git')
   const names = Array.from({ length: services }, (_, index) => `s${index}`)
@@ -57,16 +56,6 @@ function push(scratch: Scratch, { clone }: Shop, message: string): void {
 function write(clone: string, path: string, text: string): void {
   mkdirSync(dirname(join(clone, path)), { recursive: true })
   writeFileSync(join(clone, path), text)
-}
-
-/** A benchmark that is stopped, since it took too long, ends its fleet first. */
-export function endFleetOnSignal(scratch: Scratch): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      killCommands()
-      void endFleet(scratch).finally(() => process.exit(1))
-    })
-  }
 }
 
 /** Ends everything that deliveries of this benchmark started on this machine. */

@@ -53,6 +53,8 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
     'config/combine.ts',
     'variables/resolve-variables.ts',
     'artifacts/provenance.ts',
+    'artifacts/sbom/bill-of-materials.ts',
+    'artifacts/sbom/lockfile-names.ts',
   ],
   reporting: ['model', 'ports', 'planning', 'ledger', 'delivery'],
   doctor: everything,

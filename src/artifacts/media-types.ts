@@ -15,4 +15,6 @@ export const artifactTypes = {
   zip: 'application/vnd.trunkline.zip.v1',
   /** A document in the in-toto format, attached to an artifact. */
   inToto: 'application/vnd.in-toto+json',
+  /** A bill of materials, attached to an artifact. */
+  cycloneDx: 'application/vnd.cyclonedx+json',
 } as const

@@ -4,6 +4,7 @@ import type { BuildRecord, CheckRecord, Digest, Reason, ServiceName, StepOutcome
 import { erroredError, reason, short } from '../model/index.ts'
 import type { BuildStep, CheckStep, ReleaseStep } from '../planning/index.ts'
 import type { WorkContext } from '../ports/index.ts'
+import { attachMaterials } from './attach-materials.ts'
 import type { Engine } from './engine.ts'
 import { retryErrored } from './retry.ts'
 import type { Study } from './study.ts'
@@ -157,6 +158,7 @@ async function runBuild(
       }),
       context.signal,
     )
+    await attachMaterials(engine, step.service, artifact.digest, request, context.signal)
     learned.artifacts[step.service] = artifact.digest
     if (step.restores === null) {
       learned.builds.set(step.service, {

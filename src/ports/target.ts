@@ -99,6 +99,15 @@ export type TargetContext = {
   stagePassed?(stage: Pick<StageToVerify, 'service' | 'weight'>): Promise<void>
 }
 
+/** A change that someone made past Trunkline. */
+export type Drift = {
+  service: ServiceName
+  /** What was changed, as people of the platform call it: `Deployment shop/carts`. */
+  subject: string
+  /** Empty: it is gone. */
+  fields: Array<{ path: string; expected: unknown; actual?: unknown; by: { name: string; at: string | null } | null }>
+}
+
 /** Facts a platform adds to a plan before it is approved: a change set, a plan file. */
 export type TargetPreview = { previews: Record<ServiceName, string> }
 
@@ -126,4 +135,8 @@ export type Target = {
   runJob(job: Job, context: TargetContext): Promise<JobOutcome>
   jobOutcome(key: string, signal: AbortSignal): Promise<JobOutcome>
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
+  /** Where the platform can tell (`capabilities.drift`): what is not as it was ensured. Changes nothing. */
+  findDrift?(services: readonly ServiceName[], signal: AbortSignal): Promise<Drift[]>
+  /** Lets go of connections; the target may be used again. */
+  close?(): Promise<void>
 }

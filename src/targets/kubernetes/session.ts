@@ -31,18 +31,28 @@ export type ClusterSession = {
   close(): Promise<void>
 }
 
-export type OpenSession = (signal: AbortSignal) => Promise<ClusterSession>
+export type OpenSession = {
+  (signal: AbortSignal): Promise<ClusterSession>
+  /** Of what was opened; it may be opened again. */
+  close(): Promise<void>
+}
 
 /** Contacts nothing until it is called, and opens once. */
 export function sessionOpener(access: ClusterAccess, surroundings: ConnectionSurroundings): OpenSession {
   let opened: Promise<ClusterSession> | null = null
-  return () => {
+  const open = () => {
     opened ??= openSession(access, surroundings).catch((error) => {
       opened = null
       throw error
     })
     return opened
   }
+  const close = async () => {
+    const session = await opened?.catch(() => null)
+    opened = null
+    await session?.close()
+  }
+  return Object.assign(open, { close })
 }
 
 async function openSession(access: ClusterAccess, surroundings: ConnectionSurroundings): Promise<ClusterSession> {

@@ -1,5 +1,5 @@
 /** What rendering needs to know of a service, an environment and a cluster. */
-import type { DesiredService, Digest, KubernetesConfig, ServiceName } from '../../../model/index.ts'
+import type { DesiredService, Digest, KubernetesConfig, RolloutStrategy, ServiceName } from '../../../model/index.ts'
 import type { DeployFiles } from '../../../ports/index.ts'
 
 export type RenderRequest = {
@@ -12,8 +12,11 @@ export type RenderRequest = {
   files: DeployFiles
   /** Resolved, secrets included. */
   variables: Readonly<Record<string, string>>
-  /** Reference that the cluster pulls, by digest: `registry.example/shop@sha256:…`. */
-  imageOf(digest: Digest): string
+  strategy: RolloutStrategy
+  /** What names of Secrets are made from, so that they tell nothing of what is in them. */
+  fingerprintKey: Buffer
+  /** Reference that the cluster pulls, by digest: `registry.example/shop@sha256:…`; `service` is whose artifact it is. */
+  imageOf(digest: Digest, service: ServiceName): string
   /** Of programs that are started (`kubectl kustomize`, `helm`). */
   environmentVariables: NodeJS.ProcessEnv
   signal: AbortSignal

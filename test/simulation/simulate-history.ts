@@ -74,8 +74,10 @@ function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
   const done = new Set<number>()
   for (const { action, outcome } of world.chronicle.runs) {
     if (action.act.kind !== 'deliver' || outcome.kind !== 'answered') continue
-    const answer = outcome.answer as { outcome?: string } | null
-    if (answer?.outcome !== 'errored') done.add(action.act.push)
+    const answer = outcome.answer as { outcome?: string; environments?: Array<{ outcome: string }> } | null
+    // What failed in one environment may not have been able to look at another.
+    const isErrored = answer?.environments?.some((environment) => environment.outcome === 'errored')
+    if (answer?.outcome !== 'errored' && !isErrored) done.add(action.act.push)
   }
   return [...last.values()].filter((id) => !done.has(id)).sort((one, other) => one - other)
 }

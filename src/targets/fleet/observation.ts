@@ -37,9 +37,15 @@ export function observedService(status: ServiceStatus, replicas: number, hostNam
       desired: stable === null && taking.length === 0 ? 0 : replicas,
     },
     url: status.address ? urlOf(status.address, hostName) : null,
-    ...(status.split === null ? {} : { newSet: { weight: status.split.weight } }),
+    ...newSetOf(status),
     ...detailOf(status),
   }
+}
+
+/** A rollout that was cut short on its way back may leave a division behind of which nothing is there any more. */
+function newSetOf({ split, instances }: ServiceStatus): Pick<ObservedService, 'newSet'> {
+  const isThereStill = instances.some((instance) => isThere(instance) && instance.generation === split?.generation)
+  return split === null || !isThereStill ? {} : { newSet: { weight: split.weight } }
 }
 
 /** Its scripts started it and said that it works; what runs is none of ours. */

@@ -130,7 +130,9 @@ function whatRunsOn(host: SimulatedHost, state: EnvironmentState): string[] {
     } else if (serving < stable.replicas || instances.length !== stable.replicas) {
       texts.push(`${name} has ${serving} of ${stable.replicas} instances, ${instances.length} in all`)
     }
-    if (split !== null) texts.push(`${name} divides requests still: ${split.weight} % for ${split.generation}`)
+    // One whose instances are all gone divides nothing.
+    if (split !== null && instances.some((one) => one.generation === split.generation))
+      texts.push(`${name} divides requests still: ${split.weight} % for ${split.generation}`)
   }
   for (const name of host.services()) {
     const { instances } = host.status(name)

@@ -72,14 +72,18 @@ function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
   const last = new Map<RefName, number>()
   for (const [id, { ref, commit }] of pushes) if (world.remote.refs.get(ref) === commit) last.set(ref, id)
   const done = new Set<number>()
+  const thrown = new Set<number>()
   for (const { action, outcome } of world.chronicle.runs) {
-    if (action.act.kind !== 'deliver' || outcome.kind !== 'answered') continue
+    if (action.act.kind !== 'deliver') continue
+    // Of two jobs for one push each is its own: one that ended does not excuse the other.
+    if (outcome.kind === 'threw') thrown.add(action.act.push)
+    if (outcome.kind !== 'answered') continue
     const answer = outcome.answer as { outcome?: string; environments?: Array<{ outcome: string }> } | null
     // What failed in one environment may not have been able to look at another.
     const isErrored = answer?.environments?.some((environment) => environment.outcome === 'errored')
     if (answer?.outcome !== 'errored' && !isErrored) done.add(action.act.push)
   }
-  return [...last.values()].filter((id) => !done.has(id)).sort((one, other) => one - other)
+  return [...last.values()].filter((id) => !done.has(id) || thrown.has(id)).sort((one, other) => one - other)
 }
 
 function befall(world: SimulatedWorld, fault: WorldFault): void {

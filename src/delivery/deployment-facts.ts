@@ -10,6 +10,7 @@ import type {
   Fingerprint,
   Reason,
   Release,
+  RunningService,
   ServiceName,
   TargetName,
   Yank,
@@ -26,7 +27,7 @@ import {
   unyanksOf,
   viewOf,
 } from '../planning/index.ts'
-import type { Observation, RolloutRequest, Target } from '../ports/index.ts'
+import type { Observation, ObservedService, RolloutRequest, Target } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import type { Engine } from './engine.ts'
@@ -114,7 +115,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
         observed === undefined || (observed.generation === null && observed.instances.desired === 0)
           ? null
           : {
-              generation: observed.generation,
+              generation: generationOf(observed, state.running?.services[service]),
               artifact: observed.artifact,
               fingerprint: observed.fingerprint,
               isHealthy: observed.instances.ready >= observed.instances.desired,
@@ -150,6 +151,11 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     problems,
     unyanks,
   }
+}
+
+function generationOf(observed: ObservedService, recorded: RunningService | undefined): string | null {
+  if (observed.tells !== 'artifact' || observed.artifact === null) return observed.generation
+  return recorded?.artifact === observed.artifact ? recorded.generation : null
 }
 
 /** Ways to roll out that a target does not have: said when planning, not half-way through. */

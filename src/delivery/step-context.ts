@@ -1,6 +1,6 @@
 /** What every step of a deployment works with. */
 import type { Candidate, DeploymentId, DeploymentPlan, EnvironmentPolicy, ServiceName } from '../model/index.ts'
-import type { TargetContext } from '../ports/index.ts'
+import type { DeploymentNote, TargetContext } from '../ports/index.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
 import type { Engine } from './engine.ts'
 import type { Session } from './session.ts'
@@ -26,11 +26,22 @@ export function contextFor({ run, signal, log }: StepContext, step: string, serv
   const { world } = run.engine
   return {
     signal,
+    deployment: noteOf(run, step),
     epoch: run.session.epoch,
     artifacts: world.artifacts,
     report: (update) => world.progress({ kind: 'instances', step, environment: run.policy.name, service, ...update }),
     log,
   }
+}
+
+function noteOf({ engine, id, candidate, plan }: DeploymentRun, step: string): DeploymentNote {
+  const rollouts = plan.steps.filter((known) => known.kind === 'rollout')
+  const own = rollouts.find((known) => known.id === step)
+  const needs = JSON.stringify(own?.needs)
+  const together = rollouts
+    .filter((known) => known.target === own?.target && JSON.stringify(known.needs) === needs)
+    .map(({ service, desired }) => ({ service, artifact: desired.artifact }))
+  return { id, candidate, actor: engine.world.actor, together }
 }
 
 /** Addresses may be new since the plan was made. */

@@ -15,7 +15,13 @@ export {
 } from './branch-repository.ts'
 export { withoutCredentials } from './credentials.ts'
 export { configValue, findRepository, type LocalRepository } from './local-repository.ts'
-export { locationAt, type RemoteLocation, resolveFetchLocation, resolveStateLocation } from './remote-location.ts'
+export {
+  absoluteUrl,
+  locationAt,
+  type RemoteLocation,
+  resolveFetchLocation,
+  resolveStateLocation,
+} from './remote-location.ts'
 export { type OpenedSourceRepository, openSourceRepository, type SourceRepositoryOptions } from './source-repository.ts'
 export { type OpenedStateStore, openStateStore, type StateStoreOptions } from './state-store.ts'
 export { describeWorkingCopy, type FileState, fileState, type WorkingCopy } from './working-copy.ts'

@@ -138,7 +138,7 @@ const isUrl = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(text) |
 const isPath = (text: string): boolean => isAbsolute(text) || /^\.{1,2}(?:\/|$)/.test(text)
 
 /** git takes a relative path as seen from the top of the working tree. */
-function absoluteUrl(url: string, base: string): string {
+export function absoluteUrl(url: string, base: string): string {
   if (isAbsolute(url) || /^[a-z][a-z0-9+.-]*:\/\//i.test(url) || /^[^/]+:/.test(url)) return url
   return resolve(base, url)
 }

@@ -1,4 +1,7 @@
 import type {
+  Actor,
+  Candidate,
+  DeploymentId,
   DesiredService,
   Digest,
   EnvironmentName,
@@ -21,6 +24,11 @@ export type HostObservation = { name: string; instances: { ready: number; desire
 export type ObservedService = {
   /** Generation that takes traffic in full; null where none or a mixture runs. */
   generation: string | null
+  /**
+   * The target knows bytes alone, not what else a generation is made of: while they are those on record, the generation
+   * is the one on record too.
+   */
+  tells?: 'artifact'
   artifact: Digest | null
   fingerprint: Fingerprint | null
   instances: { ready: number; desired: number }
@@ -86,8 +94,19 @@ export type StageToVerify = {
   address: string | null
 }
 
+/** What a step is part of, for targets that write it down where people look. */
+export type DeploymentNote = {
+  id: DeploymentId
+  candidate: Candidate
+  actor: Actor
+  /** Rollouts on the same target that may begin when this one may, itself among them. */
+  together: ReadonlyArray<{ service: ServiceName; artifact: Digest }>
+}
+
 export type TargetContext = {
   signal: AbortSignal
+  /** Absent where nothing is deployed: for tasks. */
+  deployment?: DeploymentNote
   /** Lease epoch of the controller: a target with strict fencing refuses an older one (refused `STALE_CONTROLLER`). */
   epoch: number
   artifacts: ArtifactStore

@@ -29,7 +29,10 @@ const openers: TargetOpeners = {
     return createFleetTarget({ config: fleet, ...surroundings })
   },
   kubernetes: async () => await notAvailable('kubernetes'),
-  gitops: async () => await notAvailable('gitops'),
+  gitops: async ({ gitops }, surroundings) => {
+    const { createGitOpsTarget } = await import('./gitops/index.ts')
+    return createGitOpsTarget({ config: gitops, ...surroundings })
+  },
 }
 
 /** Of a kind that the configuration already knows. */

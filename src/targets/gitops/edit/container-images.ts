@@ -22,7 +22,8 @@ export function editContainerImages(
   const found = findContainers(file, place)
   const splices = found.flatMap(({ trail, node, name }) => {
     assertOwn(file, trail)
-    return replaceScalar(file, outline, node, imageText(image.repository ?? name.repository, image.digest)) ?? []
+    // The repository is what it is found by the next time: it stays.
+    return replaceScalar(file, outline, node, imageText(name.repository, image.digest)) ?? []
   })
   return { splices, matches: found.length }
 }

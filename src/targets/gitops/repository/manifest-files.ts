@@ -50,11 +50,17 @@ export async function openManifestFiles(
     else open.set(entry.path, { ...entry, before: text, text })
   }
 
-  /** Files of one pattern; what cannot be edited is refused only where it is meant. */
+  /** Of what one pattern means, the first that cannot be edited at all. */
+  const oddFile = (pattern: string): Refusal | null => {
+    const isMeant = filesMeant(pattern)
+    const entry = odd.find(({ path }) => isMeant(path))
+    if (entry !== undefined) return notAFile(entry)
+    const path = [...unreadable].find(isMeant)
+    return path === undefined ? null : notText(path)
+  }
+
   const load = (pattern: string): OpenFile[] => {
     const isMeant = filesMeant(pattern)
-    for (const entry of odd) if (isMeant(entry.path)) throw notAFile(entry)
-    for (const path of unreadable) if (isMeant(path)) throw notText(path)
     return [...open.values()].filter(({ path }) => isMeant(path))
   }
 
@@ -63,6 +69,8 @@ export async function openManifestFiles(
       const paths: string[] = []
       let isChanged = false
       for (const { files, place } of places) {
+        const unfit = oddFile(files)
+        if (unfit !== null) throw notUnderstood(unfit)
         const found = load(files)
         let matches = 0
         for (const file of found) {
@@ -84,6 +92,8 @@ export async function openManifestFiles(
       const images: ImageName[] = []
       const files: string[] = []
       for (const { files: pattern, place } of places) {
+        const unfit = oddFile(pattern)
+        if (unfit !== null) return { images: [], files, refusal: unfit }
         for (const file of load(pattern)) {
           const result = readImages(file.text, file.path, place)
           if (result.kind === 'refused') return { images: [], files, refusal: result }
@@ -131,18 +141,19 @@ function notUnderstood({ file, line, column, sentence, hint }: Refusal) {
   })
 }
 
-const notAFile = ({ path, mode }: BranchEntry) =>
-  refusedError(
-    'MANIFEST_NOT_UNDERSTOOD',
-    `${path}:1:1: this is a ${mode === '120000' ? 'symbolic link' : 'submodule'}, not a file`,
-    { hint: 'Name the file itself.', location: { file: path, line: 1, column: 1 } },
-  )
+const notAFile = ({ path, mode }: BranchEntry): Refusal => ({
+  ...unfit(path),
+  sentence: `this is a ${mode === '120000' ? 'symbolic link' : 'submodule'}, not a file`,
+  hint: 'Name the file itself.',
+})
 
-const notText = (path: string) =>
-  refusedError('MANIFEST_NOT_UNDERSTOOD', `${path}:1:1: this is no text in UTF-8 of less than 8 MiB`, {
-    hint: 'Save it as UTF-8.',
-    location: { file: path, line: 1, column: 1 },
-  })
+const notText = (path: string): Refusal => ({
+  ...unfit(path),
+  sentence: 'this is no text in UTF-8 of less than 8 MiB',
+  hint: 'Save it as UTF-8.',
+})
+
+const unfit = (file: string) => ({ kind: 'refused', code: 'FILE_INVALID', file, line: 1, column: 1 }) as const
 
 const noFiles = (repository: BranchRepository, service: ServiceName, files: string) =>
   refusedError(

@@ -62,7 +62,7 @@ export async function prepareBack(
   for (const change of others)
     before.put(change.service, known.placesOf(change.service), known.imageOf(change.service, change.to))
 
-  const { files: paths } = now.images(places)
+  const { files: paths } = before.images(places)
   const isUntouched = paths.every((path) => now.text(path) === then.text(path))
   if (isUntouched) for (const path of paths) now.replace(path, before.text(path) ?? now.text(path) ?? '')
   else if (old !== null) now.put(service, places, known.imageOf(service, old))

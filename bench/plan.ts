@@ -20,6 +20,7 @@ symlinkSync(npmModules, join(clone, 'node_modules'))
 const affected = /s0500/
 /** A home of its own for plans that find nothing kept. Its fleet stays: to start an agent is another measurement. */
 const bare = { ...scratch, environment: { ...environment, TRUNKLINE_HOME: join(scratch.path, 'bare') } }
+scratch.endings.push(() => endFleet(bare))
 
 function withNothingKept({ name, run, memory }: Required<Row>): Required<Row> {
   const forget = () => {
@@ -46,6 +47,8 @@ try {
   const programs = present(trunklinePrograms(), skipped)
   const firstEver: Report['notes'] = []
   for (const { name, argv } of programs) {
+    // The agent that the last one started is told of there.
+    await endFleet(scratch)
     rmSync(environment['TRUNKLINE_HOME'] ?? '', { recursive: true, force: true })
     const startedAt = performance.now()
     await runCommand([...argv, 'plan', '--json'], { cwd: clone, environment, expect: affected })

@@ -14,6 +14,8 @@ export const defaultExample = 'microservices-shop'
 export type DemoSummary = {
   requests: number
   failedRequests: number
+  /** Whether people used it meanwhile. */
+  underLoad: boolean
   builds: number
   promotions: number
   durationMs: number
@@ -68,19 +70,20 @@ export async function tellStory(options: DemoOptions): Promise<DemoSummary> {
   try {
     const told = await tellChapters(story, playground, traffic, stage)
     const builds = await playground.buildRecords()
-    const promotions = await countPromotions(playground)
-    if (told.every((chapter) => chapter.ok)) await stage.lingers(await addresses(story, playground), signal)
+    const promotions = await countPromotions(story, playground)
+    if (told.every((chapter) => chapter.ok)) await stage.lingers(await sights(story, playground), signal)
     await traffic.stop()
     const { requests, failedRequests, failures } = traffic.figures()
     return {
       requests,
       failedRequests,
+      underLoad: story.frontDoor !== null,
       builds,
       promotions,
       durationMs: Math.round(performance.now() - startedMs),
       story: told,
       failures,
-      ledger: `git -C ${playground.remote} log refs/trunkline/env/prod`,
+      ledger: `git -C ${playground.remote} log refs/trunkline/env/${story.route.last}`,
     }
   } finally {
     clearInterval(ticking)
@@ -91,7 +94,9 @@ export async function tellStory(options: DemoOptions): Promise<DemoSummary> {
 
 /** A story held when each chapter did and nobody noticed anything. */
 export const heldThroughout = (summary: DemoSummary): boolean =>
-  summary.story.every((chapter) => chapter.ok) && summary.failedRequests === 0 && summary.requests > 0
+  summary.story.every((chapter) => chapter.ok) &&
+  summary.failedRequests === 0 &&
+  (summary.requests > 0 || !summary.underLoad)
 
 /** What the story needs of the machine, named before anything is begun. */
 async function assertParts(environment: NodeJS.ProcessEnv): Promise<void> {
@@ -149,20 +154,28 @@ async function tellChapters(
 
 /** The front door of every environment that runs something. */
 async function addresses(story: Story, playground: OpenedPlayground): Promise<Record<string, string>> {
+  const { frontDoor } = story
+  if (frontDoor === null) return {}
   const found: Record<string, string> = {}
   for (const environment of (await playground.quietly<StatusDocument>('status')).document.environments) {
-    const url = environment.services.find((service) => service.name === story.frontDoor.service)?.url
-    if (url) found[environment.name] = new URL(story.frontDoor.path, url).href
+    const url = environment.services.find((service) => service.name === frontDoor.service)?.url
+    if (url) found[environment.name] = new URL(frontDoor.path, url).href
   }
   return found
 }
 
-/** Deployments of a release that ran in another environment before: everything that went live past stage. */
-async function countPromotions(playground: OpenedPlayground): Promise<number> {
+/** What a viewer may look at while it still runs. */
+const sights = async (story: Story, playground: OpenedPlayground): Promise<Record<string, string>> => ({
+  ...(await addresses(story, playground)),
+  ...(playground.lab === null ? {} : { kubeconfig: playground.lab.kubeconfig }),
+})
+
+/** Deployments of a release that ran in another environment before: all that went live past the first. */
+async function countPromotions(story: Story, playground: OpenedPlayground): Promise<number> {
   const { document } = await playground.quietly<{ events: Array<{ kind: string; environment: string }> }>(
     'log',
     '--lines',
     '1000',
   )
-  return document.events.filter((event) => event.kind === 'succeeded' && event.environment !== 'stage').length
+  return document.events.filter((event) => event.kind === 'succeeded' && event.environment !== story.route.first).length
 }

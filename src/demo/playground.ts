@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliveryResult } from '../delivery/index.ts'
 import { homeAt } from '../home/index.ts'
@@ -14,6 +14,7 @@ import { erroredError } from '../model/index.ts'
 import { runProcess } from '../process/index.ts'
 import { programFolder } from '../program/index.ts'
 import type { StatusDocument } from '../reporting/index.ts'
+import { type Lab, openLab } from './lab.ts'
 import type { Story } from './story.ts'
 
 export type Playground = {
@@ -22,12 +23,16 @@ export type Playground = {
   /** The bare remote: everything that happened stays in it. */
   readonly remote: string
   readonly signal: AbortSignal
+  /** The cluster and registry of a story that asked for them. */
+  readonly lab: Lab | null
   /** What a viewer sees being typed, and lines worth a glance. */
   show(line: string): void
   git(...words: string[]): Promise<string>
   /** Replaces a piece of a file that must be there; answers nothing. */
   edit(file: string, from: string, to: string): Promise<void>
   write(file: string, text: string): Promise<void>
+  /** Runs a program such as helm in the working copy; answers its output, throws where it fails. */
+  tool(program: string, ...words: string[]): Promise<string>
   /** Commits everything and answers the commit id. */
   commit(message: string): Promise<string>
   /** Runs `trunkline … --json`; answers its document whatever the exit code. */
@@ -44,7 +49,7 @@ export type Playground = {
 }
 
 export type PlaygroundOptions = {
-  story: Pick<Story, 'example' | 'variables'>
+  story: Pick<Story, 'example' | 'variables' | 'lab' | 'branch' | 'fit'>
   environment: NodeJS.ProcessEnv
   signal: AbortSignal
   show(line: string): void
@@ -69,13 +74,31 @@ export type OpenedPlayground = Playground & {
 }
 
 export async function openPlayground(options: PlaygroundOptions): Promise<OpenedPlayground> {
-  const { signal, show, story } = options
+  const { signal, story } = options
+  const lab = story.lab === undefined ? null : await openLab(story.lab, options.environment, signal)
   const root = await mkdtemp(join(tmpdir(), 'trunkline-demo-'))
+  try {
+    return await openIn(root, lab, options)
+  } catch (error) {
+    await lab?.stop()
+    await rm(root, { recursive: true, force: true, maxRetries: 3 })
+    throw error
+  }
+}
+
+async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions): Promise<OpenedPlayground> {
+  const { signal, story } = options
+  const branch = story.branch ?? 'main'
+  let isQuiet = true
+  const show = (line: string) => {
+    if (!isQuiet) options.show(line)
+  }
   const clone = join(root, 'work')
   const remote = join(root, `${story.example}.git`)
   const environment = {
     ...commandEnvironment(options.environment, join(root, 'home')),
-    ...story.variables(join(root, 'data')),
+    ...(lab === null ? {} : labEnvironment(lab, options.environment)),
+    ...story.variables(join(root, 'data'), lab),
   }
   await cp(exampleFolder(story.example), clone, {
     recursive: true,
@@ -95,11 +118,9 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Opened
     return ended.exitCode === 0 ? ended.stdout.toString('utf8').trim() : ''
   }
 
-  await run(remote, ['git', 'init', '--quiet', '--bare', '--initial-branch=main'], gitTimeoutMs)
-  await git('init', '--quiet', '--initial-branch=main')
+  await run(remote, ['git', 'init', '--quiet', '--bare', `--initial-branch=${branch}`], gitTimeoutMs)
+  await git('init', '--quiet', `--initial-branch=${branch}`)
   await git('remote', 'add', 'origin', remote)
-  await git('add', '--all')
-  await git('commit', '--quiet', '--message', 'Open the shop')
 
   async function trunkline<Document>(...words: string[]) {
     show(`$ trunkline ${words.join(' ')}`)
@@ -143,11 +164,15 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Opened
   const status = async (name?: string) =>
     (await quietly<StatusDocument>('status', ...(name === undefined ? [] : [name]))).document.environments
 
-  return {
-    clone,
-    remote,
-    signal,
-    show,
+  async function tool(program: string, ...words: string[]): Promise<string> {
+    show(`$ ${program} ${words.join(' ')}`)
+    const ended = await run(clone, [program, ...words], commandTimeoutMs)
+    if (ended.exitCode !== 0) throw erroredError('DEMO_TOOL', `${program} failed: ${ended.stderr.trim()}`)
+    return ended.stdout.toString('utf8').trim()
+  }
+
+  const playground: OpenedPlayground = {
+    ...{ clone, remote, signal, lab, show, tool },
     git: async (...words) => {
       if (words[0] === 'push' || words[0] === 'tag' || words[0] === 'revert')
         show(`$ git ${words.filter((word) => word !== '--quiet' && word !== '--no-edit').join(' ')}`)
@@ -186,6 +211,7 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Opened
       const { systemClock } = await import('../clock/index.ts')
       const fleet = { home: homeAt(environment), clock: systemClock }
       await shutDownFleet(fleet, 'stop', AbortSignal.timeout(60_000))
+      await lab?.stop()
       await Promise.all(
         [clone, join(root, 'home'), join(root, 'data')].map((folder) =>
           rm(folder, { recursive: true, force: true, maxRetries: 3 }),
@@ -194,7 +220,17 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Opened
       if (!keepRemote) await rm(root, { recursive: true, force: true, maxRetries: 3 })
     },
   }
+  await story.fit?.(playground)
+  await playground.commit('Open the shop')
+  isQuiet = false
+  return playground
 }
+
+/** Its programs are found first, and clusters are spoken to nowhere but in the lab. */
+const labEnvironment = (lab: Lab, { PATH = '' }: NodeJS.ProcessEnv) => ({
+  KUBECONFIG: lab.kubeconfig,
+  PATH: [...lab.tools, PATH].join(delimiter),
+})
 
 /** What the caller has, made independent of its git configuration and of any CI that runs us. */
 function commandEnvironment(base: NodeJS.ProcessEnv, home: string): Record<string, string> {

@@ -1,4 +1,5 @@
 /** A demo is a story: chapters that each do something real and say what must be true afterwards. */
+import type { Lab, LabPart } from './lab.ts'
 import type { Playground } from './playground.ts'
 
 export type Chapter = {
@@ -14,10 +15,20 @@ export type Story = {
   /** Folder under `examples/`. */
   example: string
   title: string
-  /** Environments under load, each by the service that faces people. */
-  frontDoor: { service: string; path: string }
+  /** Where it plays, in one line. */
+  scene: string
+  /** Parts that it needs beside Node, npm and git. */
+  lab?: readonly LabPart[]
+  /** The branch of the first commit; default: `main`. */
+  branch?: string
+  /** The environments that a change sees first and last. */
+  route: { first: string; last: string }
+  /** Environments under load, each by the service that faces people; null where nothing can be asked. */
+  frontDoor: { service: string; path: string } | null
   /** Variables of the process that delivers, as the example's README asks for them; `folder` is the story's to use. */
-  variables(folder: string): Record<string, string>
+  variables(folder: string, lab: Lab | null): Record<string, string>
+  /** What has to be changed in the example for this machine, before its first commit. */
+  fit?(playground: Playground): Promise<void>
   chapters: Chapter[]
 }
 

@@ -24,26 +24,32 @@ export function createTeller({ stream, style, isLive }: TellerOptions): DemoStag
   let typed: string[] = []
   let load: LoadFigures = { requests: 0, failedRequests: 0, failures: [] }
   let chapterStartedMs = 0
+  let isUnderLoad = true
 
   const redraw = () => {
     if (region === null || chapterStartedMs === 0) return
     const elapsed = formatDuration(performance.now() - chapterStartedMs)
     const lines: Line[] = [
       ...typed.slice(-maxTyped).map((line): Line => [pen.dim(`    ${line}`)]),
-      [pen.dim(`    ${elapsed} · `), ...loadLine(load)],
+      [pen.dim(`    ${elapsed}`), ...loadLine(load)],
     ]
     region.draw(paint(lines, style))
   }
   const indented = (line: Line): Line[] => wrap(line, style.width - 6).map((part) => [pen.plain('    '), ...part])
-  const loadLine = ({ requests, failedRequests }: LoadFigures): Line => [
-    pen.plain(`${requests.toLocaleString('en')} requests`),
-    pen.dim(', '),
-    failedRequests === 0 ? pen.good('0 failed') : pen.bad(`${failedRequests} failed`),
-  ]
+  const loadLine = ({ requests, failedRequests }: LoadFigures): Line =>
+    isUnderLoad
+      ? [
+          pen.dim(' · '),
+          pen.plain(`${requests.toLocaleString('en')} requests`),
+          pen.dim(', '),
+          failedRequests === 0 ? pen.good('0 failed') : pen.bad(`${failedRequests} failed`),
+        ]
+      : []
 
   return {
     begins(story) {
-      say([pen.strong(story.title)], [pen.dim('Real pushes, real processes, and people on it all the time.')], [])
+      isUnderLoad = story.frontDoor !== null
+      say([pen.strong(story.title)], [pen.dim(story.scene)], [])
     },
     chapterBegins(chapter, number, of) {
       typed = []
@@ -74,7 +80,7 @@ export function createTeller({ stream, style, isLive }: TellerOptions): DemoStag
             ...part,
           ]),
         ),
-        [pen.dim(`      ${formatDuration(durationMs)} · `), ...loadLine(load)],
+        [pen.dim(`      ${formatDuration(durationMs)}`), ...loadLine(load)],
         [],
       )
     },
@@ -116,8 +122,12 @@ export function renderSummary(summary: DemoSummary, style: Style): string[] {
       held
         ? spaced(pen.good(pen.symbols.done), pen.strong('Every chapter held.'))
         : spaced(pen.bad(pen.symbols.failed), pen.strong('The story did not hold.')),
-      row('requests', summary.requests.toLocaleString('en')),
-      row('failed requests', String(summary.failedRequests), summary.failedRequests === 0 ? 'good' : 'bad'),
+      ...(summary.underLoad
+        ? [
+            row('requests', summary.requests.toLocaleString('en')),
+            row('failed requests', String(summary.failedRequests), summary.failedRequests === 0 ? 'good' : 'bad'),
+          ]
+        : []),
       row('builds', String(summary.builds)),
       row('promotions', String(summary.promotions)),
       row('time', formatDuration(summary.durationMs)),

@@ -185,6 +185,8 @@ const killedControlPlane: Chapter = {
 export const microservicesShop: Story = {
   example: 'microservices-shop',
   title: 'Seven services, from a push to production',
+  scene: 'Real pushes, real processes, and people on it all the time.',
+  route: { first: 'stage', last: 'prod' },
   frontDoor: { service: 'frontend', path: '/' },
   // The other environments' keys stand in dotenv files for all to read; production's comes from the outside.
   variables: (folder) => ({

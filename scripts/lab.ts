@@ -1,0 +1,80 @@
+/**
+ * `npm run lab -- cluster registry`: a Kubernetes and a registry on this machine to try things on, made of the tests'
+ * own parts. Prints one line of JSON that says where they are, and ends with its standard input.
+ */
+
+import { startArgoCd } from '../test/parts/kubernetes/argocd.ts'
+import { kubernetesMissing, startCluster } from '../test/parts/kubernetes/cluster.ts'
+import { startKnative } from '../test/parts/kubernetes/knative.ts'
+import { helm, kubectl, kubernetesToolsMissing } from '../test/parts/kubernetes/tools.ts'
+import { redisMissing } from '../test/parts/redis.ts'
+import { registryMissing, startRegistry } from '../test/parts/registry.ts'
+
+const wanted = new Set(process.argv.slice(2))
+if (wanted.size === 0) for (const part of ['cluster', 'registry']) wanted.add(part)
+if (wanted.has('argocd') || wanted.has('knative')) wanted.add('cluster')
+
+const partMissing = 3
+const problems = missing()
+if (problems.length > 0) {
+  for (const problem of problems) console.error(problem)
+  process.exit(partMissing)
+}
+
+/** What was started, newest last. */
+const started: Array<{ stop(): Promise<void> }> = []
+let isEnding = false
+process.stdin.resume().once('close', () => void end(0))
+process.stdin.once('end', () => void end(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end(0))
+
+try {
+  const place = await start()
+  console.log(JSON.stringify(place))
+  if (process.stdin.isTTY) {
+    console.error('It runs until Ctrl-D or Ctrl-C. Containers are played, not run: nothing answers at their addresses.')
+    if (place.kubeconfig !== null) console.error(`export KUBECONFIG=${place.kubeconfig}`)
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error))
+  await end(1)
+}
+
+function missing(): string[] {
+  const found = [
+    wanted.has('cluster') && kubernetesMissing(),
+    wanted.has('argocd') && (kubernetesMissing(['argocd']) || redisMissing()),
+    wanted.has('knative') && kubernetesMissing(['knative']),
+    wanted.has('cluster') && kubernetesToolsMissing(),
+    wanted.has('registry') && registryMissing(),
+  ]
+  return [...new Set(found.filter((problem) => problem !== false))]
+}
+
+async function start() {
+  const [registry, cluster] = await Promise.all([
+    wanted.has('registry') ? keep(startRegistry()) : null,
+    wanted.has('cluster') ? keep(startCluster()) : null,
+  ])
+  if (cluster !== null && wanted.has('argocd')) await keep(startArgoCd(cluster))
+  if (cluster !== null && wanted.has('knative')) await keep(startKnative(cluster))
+  return {
+    kubeconfig: cluster?.kubeconfig ?? null,
+    registry: registry?.host ?? null,
+    helm: helm(),
+    kubectl: kubectl(),
+  }
+}
+
+async function keep<Part extends { stop(): Promise<void> }>(starting: Promise<Part>): Promise<Part> {
+  const part = await starting
+  started.push(part)
+  return part
+}
+
+async function end(exitCode: number): Promise<void> {
+  if (isEnding) return
+  isEnding = true
+  for (const part of started.reverse()) await part.stop()
+  process.exit(exitCode)
+}

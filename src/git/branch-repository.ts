@@ -29,6 +29,8 @@ export type LoggedCommit = {
   id: CommitId
   parents: CommitId[]
   author: { name: string; email: string }
+  /** ISO 8601, when it was written. */
+  at: string
   message: string
 }
 
@@ -66,7 +68,6 @@ export type BranchRepository = {
     move: { branch: string; from: CommitId | null; to: CommitId },
     signal: AbortSignal,
   ): Promise<'pushed' | 'lost-race'>
-  close(): Promise<void>
 }
 
 export type BranchRepositoryOptions = {
@@ -108,7 +109,6 @@ export function openBranchRepository(options: BranchRepositoryOptions): BranchRe
     isAncestor: work.isAncestor,
     commit: work.commit,
     push: work.push,
-    close: async () => {},
   }
 }
 
@@ -165,18 +165,27 @@ function branchWork(cache: CacheRepository, location: RemoteLocation) {
   }
 
   const log = async (tip: CommitId, options: readonly string[], paths: readonly string[]): Promise<LoggedCommit[]> => {
-    const command = ['log', '-z', '--format=%H%x00%P%x00%an%x00%ae%x00%B', ...options, '--end-of-options', tip, '--']
+    const command = [
+      'log',
+      '-z',
+      '--format=%H%x00%P%x00%an%x00%ae%x00%aI%x00%B',
+      ...options,
+      '--end-of-options',
+      tip,
+      '--',
+    ]
     const listing = await cache
       .git()
       .output(['--literal-pathspecs', ...command, ...paths], { timeoutMs: localTimeoutMs })
     const parts = listing.toString('utf8').split('\0')
     const commits: LoggedCommit[] = []
-    for (let at = 0; at + 4 < parts.length; at += 5) {
-      const [id = '', parents = '', name = '', email = '', message = ''] = parts.slice(at, at + 5)
+    for (let at = 0; at + 5 < parts.length; at += 6) {
+      const [id = '', parents = '', name = '', email = '', written = '', message = ''] = parts.slice(at, at + 6)
       commits.push({
         id: id as CommitId, // %H
         parents: parents.split(' ').filter(isObjectId) as CommitId[], // %P
         author: { name, email },
+        at: written,
         message,
       })
     }

@@ -16,7 +16,7 @@ import type { Clock, Target } from '../../ports/index.ts'
 import { sessionOpener } from '../kubernetes/session.ts'
 import { openDeploying } from './deploy.ts'
 import { openFollower } from './following/follower.ts'
-import { observeServices } from './observe.ts'
+import { findImageDrift, type ObserveOptions, observeServices } from './observe.ts'
 import { openPullRequestHost, type PullRequestHost } from './repository/pull-requests.ts'
 import { placesOf } from './repository/service-places.ts'
 
@@ -37,14 +37,9 @@ export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
   const branch = fillIn(config.branch, { project, environment })
   const cacheDirectory = join(home.sources, `manifests-${sha256(url).slice(0, 16)}`)
   const repository = openBranchRepository({ url, cacheDirectory, environment: variables })
+  const session = config.follow === null ? null : sessionOpener(config.follow.cluster, { root, variables })
   const follower =
-    config.follow === null
-      ? null
-      : openFollower({
-          config: config.follow,
-          session: sessionOpener(config.follow.cluster, { root, variables }),
-          clock,
-        })
+    config.follow === null || session === null ? null : openFollower({ config: config.follow, session, clock })
   let host: PullRequestHost | null = null
   const pullRequests = () => {
     if (config.pullRequest !== null)
@@ -55,19 +50,16 @@ export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
     ...{ config, project, environment, repository, branch, pullRequests, follower, clock },
   })
 
+  const observing: ObserveOptions = {
+    ...{ repository, branch, project, environment },
+    placesOf: (service) => placesOf(service, options),
+    async followedState(service, signal) {
+      const { name, namespace } = deploying.followed(service)
+      return (await follower?.observe(name, namespace, signal)) ?? null
+    },
+  }
   const observe = (services: readonly ServiceName[], signal: AbortSignal) =>
-    observeServices(
-      {
-        ...{ repository, branch, project, environment },
-        placesOf: (service) => placesOf(service, options),
-        async followedState(service, asked) {
-          const { name, namespace } = deploying.followed(service)
-          return (await follower?.observe(name, namespace, asked)) ?? null
-        },
-      },
-      services,
-      signal,
-    )
+    observeServices(observing, services, signal)
 
   return {
     kind: 'gitops',
@@ -111,6 +103,8 @@ export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
         hint: 'Leave it to a hook of Argo CD or a Job of the manifests, or give its service a kubernetes target.',
       })
     },
+    findDrift: (services, signal) => findImageDrift(observing, services, signal),
+    close: async () => await session?.close(),
     jobOutcome: async () => ({ kind: 'never-started' }),
     // biome-ignore lint/correctness/useYield: there is nothing to read
     async *logs({ service }) {

@@ -1,7 +1,7 @@
 /** What the manifest repository says of services, who changed it by hand, and what the cluster's side says. */
 import type { BranchRepository } from '../../git/index.ts'
 import { type CommitId, type Digest, type EnvironmentName, type ServiceName, short } from '../../model/index.ts'
-import type { ObservedService } from '../../ports/index.ts'
+import type { Drift, ObservedService } from '../../ports/index.ts'
 import { refusalLine } from './edit/index.ts'
 import type { FollowedState } from './following/state.ts'
 import { existingTip } from './repository/commit-images.ts'
@@ -62,6 +62,35 @@ export async function observeServices(
   }
   await Promise.all(Array.from({ length: followedAtOnce }, look))
   return Object.fromEntries(observed)
+}
+
+/** Images that are no longer what Trunkline wrote last, with who changed them. */
+export async function findImageDrift(
+  options: ObserveOptions,
+  services: readonly ServiceName[],
+  signal: AbortSignal,
+): Promise<Drift[]> {
+  const { repository, branch } = options
+  const tip = await existingTip(repository, branch, signal)
+  const told = await lastTold(options, tip)
+  const known = services.filter((service) => told.has(service))
+  const places = new Map(known.map((service) => [service, options.placesOf(service)]))
+  const patterns = [...places.values()].flat().map(({ files }) => files)
+  const files = await openManifestFiles(repository, tip, [...new Set(patterns)], signal)
+  const drifts: Drift[] = []
+  for (const [service, own] of places) {
+    const found = files.images(own)
+    const expected = told.get(service)
+    if (found.refusal === null && found.images.length > 0 && commonDigest(found.images) === expected) continue
+    const last = await repository.lastChange(tip, found.files)
+    const by = last === null ? null : { name: last.author.name, at: last.at }
+    const actual = found.refusal === null ? found.images.map(imageLine).join(', ') : refusalLine(found.refusal)
+    const subject = found.files[0] ?? own[0]?.files ?? branch
+    // Nothing left of it: as the port says, no field is told.
+    const fields = actual === '' ? [] : [{ path: 'image', expected, actual, by }]
+    drifts.push({ service, subject, fields })
+  }
+  return drifts
 }
 
 /** One of one is what GitOps can tell: how many there are is for the manifests to say. */

@@ -29,6 +29,7 @@ describe('a GitOps target', () => {
     )
     const context = gitops.context('d-stage-1')
     assert.deepEqual(await target.ensure(request, context), { ok: true })
+    assert.deepEqual(await target.findDrift?.(['carts', 'web'], signal), [])
     assert.match(context.lines.join('\n'), /deployed, since nobody is named who brings it to a cluster/)
     assert.deepEqual(await target.verify(request, context), { ok: true })
     const seen = await gitops.open().observe(['carts'], signal)
@@ -89,6 +90,11 @@ describe('a GitOps target', () => {
       seen.services['carts']?.detail ?? '',
       new RegExp(`^changed to dddddddddddd by .+ in ${commit.slice(0, 12)}$`),
     )
+    const [drift, ...others] = (await target.findDrift?.(['carts', 'web'], signal)) ?? []
+    assert.deepEqual([drift?.service, drift?.subject, others], ['carts', 'apps/carts/stage/kustomization.yaml', []])
+    const [field] = drift?.fields ?? []
+    assert.deepEqual([field?.expected, field?.actual], [digestOf('a'), 'carts@dddddddddddd'])
+    assert.ok(field?.by?.name)
     const verdict = await target.verify(request, gitops.context('d-stage-1'))
     assert.ok(!verdict.ok)
     assert.match(verdict.reasons[0]?.message ?? '', /no longer has this image of carts \(changed to/)

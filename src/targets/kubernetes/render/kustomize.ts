@@ -53,7 +53,7 @@ async function build(
   for (const program of programs) {
     try {
       const argv = [...program, folder] as const
-      return await runProcess({ argv, cwd: root, env, timeoutMs, maxOutputBytes, signal, endWithUs: false })
+      return await runProcess({ argv, cwd: root, env, timeoutMs, maxOutputBytes, signal })
     } catch (error) {
       if (!isMissing(error)) throw error
     }
@@ -101,6 +101,13 @@ function explain(ended: ProcessEnd, { repository, folder, service }: Scene): Tru
   }
   const said = ended.stderr.replaceAll(`${repository}/`, '').replaceAll(repository, '.').trim()
   const location = { file: `${folder}/kustomization.yaml` }
+  const remote = remoteIn(said)
+  if (remote !== null) {
+    return usageError('REMOTE_RESOURCE', `${folder} fetches ${remote}, and nothing is fetched while delivering`, {
+      hint: 'what is deployed is what was released: copy them into the repository',
+      location,
+    })
+  }
   const missing = missingPath(said)
   if (missing !== null) {
     return usageError('DEPLOY_INPUT_MISSING', `${folder} needs ${missing}, which is no deploy input of ${service}`, {
@@ -108,14 +115,14 @@ function explain(ended: ProcessEnd, { repository, folder, service }: Scene): Tru
       location,
     })
   }
-  if (/127\.0\.0\.1:9\b|transport '\w+' not allowed|git (?:init|fetch|clone)/.test(said)) {
-    return usageError('REMOTE_RESOURCE', `${folder} fetches resources from elsewhere: ${lastSentence(said)}`, {
-      hint: 'what is deployed is what was released: copy them into the repository',
-      location,
-    })
-  }
   return usageError('KUSTOMIZE_FAILED', `${folder} cannot be rendered: ${lastSentence(said)}`, { location })
 }
+
+/** What it would have fetched by HTTP, or by git. */
+const remoteIn = (said: string): string | null =>
+  /from '((?:https?:\/\/|ssh:\/\/|git@)[^']+)'/.exec(said)?.[1] ??
+  /git fetch \S+ (\S+)/.exec(said)?.[1] ??
+  (/transport '\w+' not allowed/.test(said) ? 'a repository' : null)
 
 /** What kustomize looked for in the folder of declared files. */
 function missingPath(said: string): string | null {

@@ -1,7 +1,7 @@
 /** The platforms Trunkline deploys to. Each stands here once and is loaded only where an environment uses it. */
 
 import type { Home } from '../home/index.ts'
-import { type EnvironmentName, type TargetConfig, usageError } from '../model/index.ts'
+import type { EnvironmentName, TargetConfig } from '../model/index.ts'
 import type { Clock, Target } from '../ports/index.ts'
 
 /** What a target gets to know besides its own configuration. */
@@ -28,16 +28,14 @@ const openers: TargetOpeners = {
     const { createFleetTarget } = await import('./fleet/index.ts')
     return createFleetTarget({ config: fleet, ...surroundings })
   },
-  kubernetes: async () => await notAvailable('kubernetes'),
+  kubernetes: async ({ kubernetes }, surroundings) => {
+    const { createKubernetesTarget } = await import('./kubernetes/index.ts')
+    return createKubernetesTarget({ config: kubernetes, ...surroundings })
+  },
   gitops: async ({ gitops }, surroundings) => {
     const { createGitOpsTarget } = await import('./gitops/index.ts')
     return createGitOpsTarget({ config: gitops, ...surroundings })
   },
-}
-
-/** Of a kind that the configuration already knows. */
-async function notAvailable(kind: string): Promise<never> {
-  throw usageError('NOT_AVAILABLE', `target ${kind} is not available in this version of Trunkline`)
 }
 
 /** The adapter for one target of one environment. Nothing is contacted yet. */

@@ -1,5 +1,4 @@
 /** What differs between what was applied and what stands there, for all services of an environment on one cluster. */
-import { canonicalJson } from '../../../hashing/index.ts'
 import type { ServiceName } from '../../../model/index.ts'
 import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applyObject } from '../apply/server-side-apply.ts'
@@ -45,27 +44,24 @@ export async function findDrift(
       continue
     }
     const apart = differences(object, standing)
-    if (apart.length > 0 && (await isApart(session, object, standing, signal))) {
-      found.push({ service, object: nameOf(object), differences: apart })
-    }
+    const real = apart.length === 0 ? [] : await withoutOtherSpelling(session, object, apart, signal)
+    if (real.length > 0) found.push({ service, object: nameOf(object), differences: real })
   }
   return found
 }
 
-/** What the server would make of it if it were applied again: it knows which ways of writing are the same. */
-async function isApart(
+/**
+ * What the server would make of it if it were applied again says which differences are only another way of writing: it
+ * fills in, drops what says nothing, and puts lists together.
+ */
+async function withoutOtherSpelling(
   session: ClusterSession,
   applied: KubernetesObject,
-  standing: KubernetesObject,
+  apart: readonly Difference[],
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Difference[]> {
   const answer = await applyObject(session, applied, { force: true, dryRun: true, signal })
-  if (!answer.ok) return true
-  return canonicalJson(asWritten(standing)) !== canonicalJson(asWritten(answer.object))
-}
-
-/** Without what changes by itself. */
-function asWritten({ metadata, status: _status, ...object }: KubernetesObject) {
-  const { managedFields: _managed, resourceVersion: _version, generation: _generation, ...rest } = metadata
-  return { ...object, metadata: rest }
+  if (!answer.ok) return [...apart]
+  const spelling = new Set(differences(applied, answer.object).map(({ path }) => path))
+  return apart.filter(({ path }) => !spelling.has(path))
 }

@@ -13,3 +13,13 @@ Map.groupBy ??= function groupBy<Key, Item>(
   }
   return groups
 }
+
+Promise.withResolvers ??= function withResolvers<Value>() {
+  let resolve!: (value: Value | PromiseLike<Value>) => void
+  let reject!: (reason?: unknown) => void
+  const promise = new Promise<Value>((fulfil, refuse) => {
+    resolve = fulfil
+    reject = refuse
+  })
+  return { promise, resolve, reject }
+}

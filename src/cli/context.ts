@@ -1,9 +1,10 @@
 /** The real world around a command: the repository it was called in, and every port of the engine. */
 import type { Engine, Scene } from '../delivery/index.ts'
-import type { OpenedSourceRepository, OpenedStateStore, WorkingCopy } from '../git/index.ts'
+import type { OpenedSourceRepository, WorkingCopy } from '../git/index.ts'
 import type { Home } from '../home/index.ts'
 import type { CommitId, Progress, Project, RefEvent } from '../model/index.ts'
 import type { Invocation } from './command.ts'
+import type { OpenedWorld } from './open-world.ts'
 import { anyProjectCommit, readProject } from './project-file.ts'
 import { findRefEvent } from './ref-event.ts'
 import { placeToPlan, type Revision, resolveRevision } from './revisions.ts'
@@ -37,12 +38,12 @@ export async function withContext<Result>(
   try {
     return await work(await openContext(invocation, progress, opened))
   } finally {
-    await Promise.all([opened.source?.close(), ...opened.worlds.map(({ state }) => state.close())])
+    await Promise.all([opened.source?.close(), ...opened.worlds.map((world) => world.close())])
   }
 }
 
 /** What has to be closed. */
-type Opened = { source: OpenedSourceRepository | null; worlds: Array<{ engine: Engine; state: OpenedStateStore }> }
+type Opened = { source: OpenedSourceRepository | null; worlds: OpenedWorld[] }
 
 async function openContext(
   { io: { environment, cwd }, signal }: Invocation,

@@ -33,7 +33,13 @@ export type WorldOptions = {
 
 const defaultConcurrency = 4
 
-export async function openWorld(options: WorldOptions): Promise<{ engine: Engine; state: OpenedStateStore }> {
+export type OpenedWorld = {
+  engine: Engine
+  state: OpenedStateStore /** Lets go of everything that was opened. */
+  close(): Promise<void>
+}
+
+export async function openWorld(options: WorldOptions): Promise<OpenedWorld> {
   const { project, source, workingCopy, home, environment, progress } = options
   const location = resolveStateLocation(source.local, environment['TRUNKLINE_REMOTE'] || project.state.remote)
   const state = openStateStore({ location, cacheDirectory: home.stateCache(location.url), environment })
@@ -71,7 +77,14 @@ export async function openWorld(options: WorldOptions): Promise<{ engine: Engine
   const findSigner = signerOf(options)
   const ledger = createLedger({ store: state, prefix: project.state.prefix, clock: systemClock, actor, findSigner })
   const concurrency = options.concurrency ?? (Number(environment['TRUNKLINE_CONCURRENCY']) || defaultConcurrency)
-  return { engine: { world, ledger, concurrency }, state }
+  const close = async () => {
+    const opened = await Promise.allSettled(targets.values())
+    await Promise.all([
+      state.close(),
+      ...opened.map((target) => (target.status === 'fulfilled' ? target.value.close?.() : undefined)),
+    ])
+  }
+  return { engine: { world, ledger, concurrency }, state, close }
 }
 
 /** Looked for only where trunk lists whose signatures count. */

@@ -13,7 +13,7 @@ import type {
   ReleaseId,
   ServiceName,
 } from '../model/index.ts'
-import type { HostObservation } from '../ports/index.ts'
+import type { Drift, HostObservation } from '../ports/index.ts'
 
 /** The document of `status`. */
 export type StatusDocument = { environments: EnvironmentStatus[] }
@@ -116,6 +116,15 @@ export type WhyDocument = {
 }
 
 /** `diff <env> <env|rev>`: what differs between two places. */
+/** What was changed past Trunkline in one environment. */
+export type DriftDocument = {
+  environment: EnvironmentName
+  version: string | null
+  drift: Drift[]
+  /** Why it is not all there is to tell. */
+  reasons: Reason[]
+}
+
 export type DiffDocument = {
   from: DiffSide
   to: DiffSide

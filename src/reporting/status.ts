@@ -6,7 +6,7 @@ import { readRelease } from '../ledger/index.ts'
 import type { EnvironmentName, EnvironmentPolicy, EnvironmentState, Reason, ServiceName } from '../model/index.ts'
 import { reason, TrunklineError } from '../model/index.ts'
 import { yankGate } from '../planning/index.ts'
-import type { ObservedService } from '../ports/index.ts'
+import type { Drift, ObservedService } from '../ports/index.ts'
 import type { EnvironmentStatus, ServiceStatus } from './documents.ts'
 
 /** A target that does not answer must not make people wait for the rest. */
@@ -35,7 +35,25 @@ export async function statusOf(
   )
 }
 
-type Observed = { services: Record<ServiceName, ObservedService>; problems: Reason[] }
+type Observed = {
+  services: Record<ServiceName, ObservedService>
+  problems: Reason[]
+  /** Worth knowing, and no problem of the environment's health. */
+  remarks: Reason[]
+}
+
+/** One for each service: the whole is told by `diff`. */
+function changedByHand(environment: EnvironmentName, drift: readonly Drift[]): Reason[] {
+  return [...Map.groupBy(drift, ({ service }) => service)].map(([service, changes]) => {
+    const field = changes[0]?.fields[0]
+    const what = field === undefined ? `${changes[0]?.subject} is gone` : `${field.path} of ${changes[0]?.subject}`
+    const who = field?.by ? `, by ${field.by.name}` : ''
+    const more = changes.length > 1 ? `, and ${changes.length - 1} more` : ''
+    return reason('changed-by-hand', `${service} was changed past Trunkline: ${what}${who}${more}`, {
+      hint: `trunkline diff ${environment} shows each field`,
+    })
+  })
+}
 
 async function observeAll(
   engine: Engine,
@@ -43,7 +61,7 @@ async function observeAll(
   state: EnvironmentState,
   signal: AbortSignal,
 ): Promise<Observed> {
-  const observed: Observed = { services: {}, problems: [] }
+  const observed: Observed = { services: {}, problems: [], remarks: [] }
   const running = Object.entries(state.running?.services ?? {})
   const limit = AbortSignal.any([signal, AbortSignal.timeout(observeTimeoutMs)])
   for (const name of Object.keys(policy.targets)) {
@@ -52,8 +70,14 @@ async function observeAll(
     try {
       const target = await engine.world.target(policy, name)
       const observation = await target.observe(services, limit)
-      if (observation.reachable) Object.assign(observed.services, observation.services)
-      else observed.problems.push(...observation.reasons)
+      if (!observation.reachable) {
+        observed.problems.push(...observation.reasons)
+        continue
+      }
+      Object.assign(observed.services, observation.services)
+      if (target.findDrift !== undefined) {
+        observed.remarks.push(...changedByHand(policy.name, await target.findDrift(services, limit)))
+      }
     } catch (error) {
       if (signal.aborted) throw error
       const message =
@@ -115,7 +139,7 @@ function describe(
             since: waiting.since,
           },
     lastFailure: describeFailure(failure),
-    reasons: observed.problems,
+    reasons: [...observed.problems, ...observed.remarks],
     services,
   }
 }

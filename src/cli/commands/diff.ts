@@ -1,19 +1,32 @@
-import { type Command, requiredArgument } from '../command.ts'
+import { type Command, flagOption, requiredArgument } from '../command.ts'
 import { runDecision } from '../run-decision.ts'
 
 export const diff: Command = {
   name: 'diff',
-  summary: 'What differs between an environment and another, or a commit',
+  summary: 'What differs between an environment and another, or a commit; or what was changed by hand',
   arguments: [
     { name: 'env', summary: 'the environment', completes: 'environment' },
-    { name: 'env|rev', summary: 'another environment, or a commit, branch or tag', completes: 'environment' },
+    {
+      name: 'env|rev',
+      summary: 'another environment, or a commit, branch or tag; without it: what was changed by hand',
+      isOptional: true,
+      completes: 'environment',
+    },
   ],
+  options: [{ flags: '--check', summary: 'end with 1 where something was changed by hand: for a scheduled job' }],
   run: (invocation) =>
     runDecision(invocation, async ({ engine, scene, context }) => {
-      const [one, other] = [requiredArgument(invocation, 0), requiredArgument(invocation, 1)]
+      const one = requiredArgument(invocation, 0)
+      const other = invocation.arguments[1]
       const { requirePolicy } = await import('../../delivery/index.ts')
       requirePolicy(scene.project, one)
-      const { commitSide, differenceBetween, environmentSide } = await import('../../reporting/index.ts')
+      const { commitSide, differenceBetween, driftIn, environmentSide } = await import('../../reporting/index.ts')
+      if (other === undefined) {
+        const document = await driftIn(engine, scene, one, invocation.signal)
+        const { renderDrift } = await import('../view/index.ts')
+        const exitCode = flagOption(invocation, 'check') && document.drift.length > 0 ? 1 : 0
+        return { document, lines: renderDrift(document, invocation.style), exitCode }
+      }
       const from = await environmentSide(engine, one, invocation.signal)
       const to = Object.hasOwn(scene.project.environments, other)
         ? await environmentSide(engine, other, invocation.signal)

@@ -7,6 +7,7 @@ export type {
   DiffCommit,
   DiffDocument,
   DiffSide,
+  DriftDocument,
   EnvironmentStatus,
   LogEntry,
   ServiceStatus,

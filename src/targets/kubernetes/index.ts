@@ -158,13 +158,42 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     })
   }
 
+  async function driftOf(services: readonly ServiceName[], signal: AbortSignal): Promise<Drift[]> {
+    const found = await inEach(signal, async (session) => {
+      const groups = await Promise.all(
+        [...byNamespace(services)].map(([namespace, members]) =>
+          findDrift(session, { project, environment, namespace }, members, signal),
+        ),
+      )
+      return groups.flat().map(
+        ({ service, object, differences }): Drift => ({
+          service,
+          subject: openers.length > 1 ? `${object} on ${session.name}` : object,
+          fields: differences.map(({ by, ...difference }) => ({
+            ...difference,
+            by: by === null ? null : { name: by.manager, at: by.at },
+          })),
+        }),
+      )
+    })
+    return found.flat()
+  }
+
   return {
     kind: 'kubernetes',
     environment,
     capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'conditional' },
 
     async observe(services, signal) {
-      return { reachable: true, services: await observe(services, signal) }
+      const observed = await observe(services, signal)
+      if (config.drift === 'repair') {
+        // What is not as it was applied is not what the ledger says: it is deployed again.
+        for (const { service } of await driftOf(services, signal)) {
+          const known = observed[service]
+          if (known !== undefined) observed[service] = { ...known, generation: null, detail: 'it was changed by hand' }
+        }
+      }
+      return { reachable: true, services: observed }
     },
 
     async fingerprint(given, signal) {
@@ -262,26 +291,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       for (const open of openers) yield* serviceLogs(await open(signal), placeOf(query.service), query, signal)
     },
 
-    async findDrift(services, signal) {
-      const found = await inEach(signal, async (session) => {
-        const groups = await Promise.all(
-          [...byNamespace(services)].map(([namespace, members]) =>
-            findDrift(session, { project, environment, namespace }, members, signal),
-          ),
-        )
-        return groups.flat().map(
-          ({ service, object, differences }): Drift => ({
-            service,
-            subject: openers.length > 1 ? `${object} on ${session.name}` : object,
-            fields: differences.map(({ by, ...difference }) => ({
-              ...difference,
-              by: by === null ? null : { name: by.manager, at: by.at },
-            })),
-          }),
-        )
-      })
-      return found.flat()
-    },
+    findDrift: driftOf,
 
     async close() {
       await Promise.all(openers.map((open) => open.close()))

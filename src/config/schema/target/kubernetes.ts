@@ -34,9 +34,7 @@ export const kubernetesSchema = object(
       .describe('Fields that someone else manages: `fail` says who; `force` takes them over.'),
     drift: choice(['report', 'repair'])
       .prefault('report')
-      .describe(
-        'Changes made by hand: `report` shows them, `repair` puts them back with the next delivery or `advance`.',
-      ),
+      .describe('Changes made by hand: `report` shows them, `repair` puts them back with the next delivery.'),
     timeout: durationSchema.prefault('10m').describe('How long a rollout may take until everything is healthy.'),
     serviceAccount: templateSchema('a service account', /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/)
       .optional()

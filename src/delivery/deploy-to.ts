@@ -33,6 +33,7 @@ import {
 import { react } from './react.ts'
 import { runDeployment } from './run-deployment.ts'
 import { openSession, type Session } from './session.ts'
+import { settlingReplaced } from './settle-unfinished.ts'
 import { tagArtifacts } from './tag-artifacts.ts'
 
 /** A release that arrived while another was under way is taken next, by whoever finishes; so often at most. */
@@ -204,9 +205,9 @@ async function recordNoChange(
   older: Waiting | null,
 ): Promise<EnvironmentResult> {
   const { candidate } = request
-  const { running, waiting, deployment } = session.state()
   const why = alreadyRunning(request)
   await tagOnly(engine, plan, request)
+  const { running, waiting, deployment } = session.state()
   const waits = waiting !== null && isNamedSame(waiting.candidate, candidate)
   const isOnRecord = running !== null && isNamedSame(running, candidate) && gathered.facts.isVerified
   if (isOnRecord && !waits && deployment === null) return resultOf(engine, request, 'nothing', [why], null)
@@ -215,16 +216,21 @@ async function recordNoChange(
   const verified: NewEvent[] = gathered.facts.isVerified
     ? []
     : [{ kind: 'verified', deployment: null, candidate, unyanks }]
-  await session.append(...takingPlaceOf(older, request), ...verified, {
-    kind: 'succeeded',
-    deployment: null,
-    trigger: request.trigger,
-    candidate,
-    services: runningServices(gathered.facts, request.inputHashes),
-    hooks: session.state().hooks,
-    unyanks,
-    reasons: [why],
-  })
+  await session.append(
+    ...takingPlaceOf(older, request),
+    ...settlingReplaced(deployment, null, candidate),
+    ...verified,
+    {
+      kind: 'succeeded',
+      deployment: null,
+      trigger: request.trigger,
+      candidate,
+      services: runningServices(gathered.facts, request.inputHashes),
+      hooks: session.state().hooks,
+      unyanks,
+      reasons: [why],
+    },
+  )
   return resultOf(engine, request, 'succeeded', [why], null)
 }
 

@@ -1,7 +1,6 @@
 /** `trunkline rollback`: by a person's hand, to a release that was healthy there (invariant 10). */
-import { type NewEvent, readRelease } from '../ledger/index.ts'
+import { readRelease } from '../ledger/index.ts'
 import type {
-  ActiveDeployment,
   DeploymentId,
   EnvironmentName,
   EnvironmentPolicy,
@@ -22,6 +21,7 @@ import { goBack, planWayBack } from './rollback-steps.ts'
 import { abortInLedger } from './run-deployment.ts'
 import { requirePolicy, type Scene } from './scene.ts'
 import { openSession, type Session } from './session.ts'
+import { settlingUnfinished } from './settle-unfinished.ts'
 
 export type RollbackOptions = {
   environment: EnvironmentName
@@ -103,7 +103,8 @@ async function rollBackUnderLease(
   const way = { project: scene.project, policy, id, candidate, release, leaving, trigger: 'rollback' as const }
   const planned = await planWayBack(engine, session, way)
   if (planned.kind === 'stuck') return answer(resultOf(engine, { policy }, 'errored', planned.reasons, null), to)
-  await session.append(...settlingUnfinished(state.deployment, id, to), {
+  const givesWay = (version: string) => reason('rolled-back-from', `${version} gives way to ${to.version}`)
+  await session.append(...settlingUnfinished(state.deployment, id, givesWay), {
     kind: 'started',
     deployment: id,
     trigger: 'rollback',
@@ -141,13 +142,6 @@ function whatIsLeft(state: EnvironmentState, to: Running, isResumed: boolean): R
   const runs = state.running?.release ?? null
   const left = isResumed && runs !== to.release ? runs : (unfinished ?? runs)
   return left === to.release ? null : left
-}
-
-/** What was unfinished ends in the history where the way back begins. */
-function settlingUnfinished(old: ActiveDeployment | null, next: DeploymentId, to: Running): NewEvent[] {
-  if (old === null || old.id === next || old.phase === 'aborted') return []
-  const why = reason('rolled-back-from', `${old.candidate.version} gives way to ${to.version}`)
-  return [{ kind: 'aborted', deployment: old.id, reasons: [why] }]
 }
 
 /** By name among what was healthy here; without a name the one before what runs, or before what was left unfinished. */

@@ -15,6 +15,7 @@ import { notify } from './notify.ts'
 import { takingPlaceOf } from './queue.ts'
 import { react } from './react.ts'
 import type { Session } from './session.ts'
+import { settlingReplaced } from './settle-unfinished.ts'
 
 export type PlannedDeployment = {
   plan: DeploymentPlan
@@ -73,7 +74,8 @@ export async function runDeployment(
 async function begin({ engine, session, request, plan, resumes, older, id }: Run): Promise<void> {
   const { world } = engine
   const { policy, candidate, trigger } = request
-  await session.append(...takingPlaceOf(older, request), ...settlingAbandoned(session, id, candidate.version), {
+  const { deployment } = session.state()
+  await session.append(...takingPlaceOf(older, request), ...settlingReplaced(deployment, id, candidate), {
     kind: 'started',
     deployment: id,
     trigger,
@@ -85,14 +87,6 @@ async function begin({ engine, session, request, plan, resumes, older, id }: Run
   })
   notify(engine, request, 'started', { plan: plan.hash })
   await world.boundary(`started ${policy.name}`)
-}
-
-/** A deployment that another release replaces ends in the history, too. */
-function settlingAbandoned(session: Session, next: DeploymentId, version: string): NewEvent[] {
-  const old = session.state().deployment
-  if (old === null || old.id === next || old.phase === 'aborted') return []
-  const why = reason('replaced', `${version} takes the place of ${old.candidate.version}`)
-  return [{ kind: 'aborted', deployment: old.id, reasons: [why] }]
 }
 
 async function succeed({ engine, session, request, plan, gathered, id, startedMs }: Run): Promise<EnvironmentResult> {

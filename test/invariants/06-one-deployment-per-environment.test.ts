@@ -125,6 +125,31 @@ describe('6. one deployment per environment', () => {
     assert.equal((await bench.state('stage')).running?.commit, old)
   })
 
+  test('what a dead controller had begun ends in the history where what runs already is deployed instead', async () => {
+    await using bench = await createBench()
+    const good = await bench.clone.head()
+    await bench.deliver('main')
+    const dying = await bench.controller()
+    dying.onBoundary = (name) => {
+      if (name === 'started stage') throw new Error('dies')
+    }
+    await bench.push('main', { 'carts/main.txt': 'two' })
+    await assert.rejects(dying.deliver('main'), /dies/)
+    const begun = (await bench.state('stage')).deployment?.id
+    assert.ok(begun)
+    const back = await bench.deploy('stage', good)
+    assert.deepEqual(codes(back, 'stage'), ['already-running'])
+    const [last, before] = (await bench.history('stage')).map(({ event }) => event)
+    assert.equal(last?.kind === 'succeeded' && last.deployment, null)
+    assert.equal(
+      before?.kind === 'aborted' && before.deployment,
+      begun,
+      'two are never under way, for whoever reads it',
+    )
+    assert.deepEqual(codes(await bench.deploy('stage', good), 'stage'), ['already-running'])
+    assert.equal((await bench.history('stage'))[0]?.event.seq, last?.seq, 'once is enough')
+  })
+
   test('two environments are deployed side by side', async () => {
     const config = shopConfig((shop) => {
       shop.environments['second'] = { on: { branch: 'main' }, target: { fleet: { hosts: ['local'] } } }

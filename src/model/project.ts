@@ -299,6 +299,8 @@ export type Hook = {
   idempotent: boolean
   /** It cannot be undone: a rollback past it needs force. */
   irreversible: boolean
+  /** Of a hook before the rollouts: services that are rolled out before it all the same. Never empty. */
+  deployAfter?: ServiceName[]
 }
 
 export type Verification = {

@@ -22,6 +22,7 @@ import type {
   Verification,
 } from '../model/index.ts'
 import { hasBegun, isStaged, reason, short } from '../model/index.ts'
+import { type EarlyHook, gatewayTo, interleaved, type RolloutStep, withUpstream } from './early-hooks.ts'
 import { deployInputsOf, environmentOf, generationOf, viewOf } from './release.ts'
 import { rolloutFor, whyInStages } from './rollout-strategy.ts'
 
@@ -68,19 +69,21 @@ export function planDeployment(facts: DeploymentFacts): DeploymentPlan {
     gateway = [step.id]
   }
 
-  if (facts.direction === 'forward') {
-    for (const hook of environment.before) {
-      const step = planHook(facts, release, hook, 'before', gateway)
-      if (step !== null) chain(step)
-    }
+  const early: EarlyHook[] = []
+  for (const hook of facts.direction === 'forward' ? environment.before : []) {
+    const step = planHook(facts, release, hook, 'before', gateway)
+    early.push({ id: step?.id ?? null, after: withUpstream(hook.deployAfter ?? [], release) })
+    if (step !== null) chain(step)
   }
 
-  const rollouts = planRollouts(facts, services, gateway)
-  steps.push(...rollouts)
+  const rollouts = planRollouts(facts, services, (name) => gatewayTo(name, early))
   const rolled = rollouts.map((step) => step.id)
-  const removals = leaving.map((place) => planRemoval(facts, place, rolled.length > 0 ? rolled : gateway))
+  steps.splice(0, steps.length, ...interleaved(steps, rollouts, early))
+  // Where services roll before a hook, their being rolled does not say that it ran.
+  const last = early.some(({ id, after }) => id !== null && after.size > 0) ? gateway : []
+  const removals = leaving.map((place) => planRemoval(facts, place, rolled.length > 0 ? [...last, ...rolled] : gateway))
   steps.push(...removals)
-  if (rollouts.length + removals.length > 0) gateway = [...rolled, ...removals.map((step) => step.id)]
+  if (rollouts.length + removals.length > 0) gateway = [...last, ...rolled, ...removals.map((step) => step.id)]
 
   const late = facts.direction === 'forward' ? environment.after : []
   for (const hook of late) {
@@ -292,12 +295,16 @@ function changedPaths(before: Record<string, string>, after: Record<string, stri
 }
 
 /** Services roll side by side, each after those it names in `deployAfter` (where they roll too). */
-function planRollouts(facts: DeploymentFacts, services: readonly PlannedDeploy[], gateway: string[]): DeploymentStep[] {
+function planRollouts(
+  facts: DeploymentFacts,
+  services: readonly PlannedDeploy[],
+  gatewayOf: (service: ServiceName) => string[],
+): RolloutStep[] {
   const { policy, release } = facts
   const rolling = services.filter((service) => service.action === 'deploy')
   const names = new Set(rolling.map((service) => service.name))
   const environment = environmentOf(release, policy.name)
-  return rolling.flatMap((planned): DeploymentStep[] => {
+  return rolling.flatMap((planned): RolloutStep[] => {
     const service = release.services[planned.name]
     if (service === undefined || service.run === null) return []
     const upstream = reachableThrough(planned.name, release, names)
@@ -306,7 +313,7 @@ function planRollouts(facts: DeploymentFacts, services: readonly PlannedDeploy[]
       {
         id: `${policy.name}/rollout:${planned.name}`,
         kind: 'rollout',
-        needs: [...gateway, ...upstream.map((name) => `${policy.name}/rollout:${name}`)],
+        needs: [...gatewayOf(planned.name), ...upstream.map((name) => `${policy.name}/rollout:${name}`)],
         reasons: planned.reasons,
         service: planned.name,
         target: targetOf(policy, service),

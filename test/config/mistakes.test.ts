@@ -419,6 +419,16 @@ describe('names of what is not there', () => {
       ],
     },
     {
+      mistake: 'services that hooks come after',
+      text: env(
+        '    hooks: { before: [{ name: a, run: a, service: carts, deployAfter: [cart] }], after: [{ name: b, run: b, service: carts, deployAfter: [carts] }] }\n',
+      ),
+      problems: [
+        '9:72 UNKNOWN_SERVICE unknown service `cart`: did you mean `carts`?',
+        '9:125 UNKNOWN_KEY unknown key `deployAfter` → known here: `name`, `service`, `run`, `timeout`, `idempotent` and `irreversible`',
+      ],
+    },
+    {
       mistake: 'hooks, verifications and tasks',
       text: env(
         '    hooks: { after: [{ name: a, run: a, service: cats }] }\n    verify: [{ name: a, http: /, service: prducts }]\ntasks: { seed: { service: cartz, run: a } }\n',

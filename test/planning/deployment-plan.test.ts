@@ -234,6 +234,35 @@ describe('the plan of a deployment', () => {
     assert.deepEqual(kinds(planDeployment(moving(one, redefined))), ['hook:before/migrate', 'verify:answers'])
   })
 
+  test('a hook that comes after a service waits for it and what that comes after; all others wait for the hook', () => {
+    const before = [hook('sync', 'c'), hook('migrate', 'a', { deployAfter: ['b'] }), hook('metadata', 'a')]
+    const given = (artifacts: Record<string, number>) =>
+      release(artifacts, { stage: { before, after: [hook('warm', 'c')] } }, { b: { deployAfter: ['a'] } })
+    const one = given({ a: 1, b: 1, c: 1 })
+    const needs = (plan: DeploymentPlan) =>
+      Object.fromEntries(
+        plan.steps.map((step) => [step.id.replace('stage/', ''), step.needs.map((id) => id.replace('stage/', ''))]),
+      )
+    assert.deepEqual(needs(planDeployment(factsFor(one))), {
+      'hook:before/sync': [],
+      'rollout:a': ['hook:before/sync'],
+      'rollout:b': ['hook:before/sync', 'rollout:a'],
+      'hook:before/migrate': ['hook:before/sync', 'rollout:a', 'rollout:b'],
+      'hook:before/metadata': ['hook:before/migrate'],
+      'rollout:c': ['hook:before/metadata'],
+      'hook:after/warm': ['hook:before/metadata', 'rollout:a', 'rollout:b', 'rollout:c'],
+    })
+    assert.deepEqual(kinds(planDeployment(factsFor(one))), Object.keys(needs(planDeployment(factsFor(one)))))
+    const late = moving(one, given({ a: 1, b: 2, c: 1 }))
+    assert.deepEqual(needs(planDeployment(late)), { 'rollout:b': [] })
+    const again = moving(one, given({ a: 2, b: 1, c: 1 }))
+    assert.deepEqual(needs(planDeployment(again)), {
+      'rollout:a': [],
+      'hook:before/migrate': ['rollout:a'],
+      'hook:before/metadata': ['hook:before/migrate'],
+    })
+  })
+
   test('a way back runs the rollback hooks of what is left in reverse, those named like a hook only if that ran', () => {
     const [one, two] = [release({ a: 1, b: 1 }, { stage: recipe }), release({ a: 2, b: 2 }, { stage: recipe })]
     const back = (hooksRun: string[]) =>

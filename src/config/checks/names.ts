@@ -23,6 +23,7 @@ const namePlaces: readonly NamePlace[] = [
   { path: ['services', '*', 'env', '*', 'service'], noun: 'service', mustServe: true },
   { path: ['environments', '*', 'after', '*'], noun: 'environment' },
   { path: ['environments', '*', 'hooks', '*', '*', 'service'], noun: 'service' },
+  { path: ['environments', '*', 'hooks', 'before', '*', 'deployAfter', '*'], noun: 'service' },
   { path: ['environments', '*', 'verify', '*', 'service'], noun: 'service', mustServe: true },
   { path: ['environments', '*', 'verify', '*', 'env', '*', 'service'], noun: 'service', mustServe: true },
   { path: ['environments', '*', 'target', 'fleet', 'ports'], noun: 'service', asKeys: true, mustServe: true },

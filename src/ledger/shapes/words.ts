@@ -85,6 +85,7 @@ const hook = object({
   timeoutMs: amount,
   idempotent: flag,
   irreversible: flag,
+  deployAfter: optional(listOf(name)),
 })
 const verification = object({
   name: title,

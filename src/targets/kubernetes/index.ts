@@ -26,7 +26,7 @@ import type {
 } from '../../ports/index.ts'
 import { findDrift } from './drift/find-drift.ts'
 import { fingerprintKey, fingerprintWith } from './fingerprint-key.ts'
-import { readInventory } from './inventory.ts'
+import { allObjects, readInventory } from './inventory.ts'
 import type { Place } from './names.ts'
 import { observeServices } from './observe.ts'
 import { jobOutcome, runJob } from './pods/run-job.ts'
@@ -264,7 +264,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
           }
         }
         const waited = await awaitHealth(session, {
-          ...{ objects: settled.objects, timeoutMs: verifyPatienceMs, signal: context.signal },
+          ...{ objects: allObjects(settled), timeoutMs: verifyPatienceMs, signal: context.signal },
           report: () => {},
         })
         return waited.ok ? passed : waited

@@ -15,7 +15,18 @@ export type Generation = {
   fingerprint: Fingerprint | null
   /** As they were applied; values of Secrets included, since this is one. */
   objects: KubernetesObject[]
+  /** Brought by someone else: Helm. Absent where Trunkline applied everything. */
+  installed?: Installed
 }
+
+/** What an installer brought, and keeps the records of. */
+export type Installed = { release: string; revision: number; objects: KubernetesObject[] }
+
+/** Whoever brought them. */
+export const allObjects = ({ objects, installed }: Generation): KubernetesObject[] => [
+  ...objects,
+  ...(installed?.objects ?? []),
+]
 
 export type Inventory = {
   /** Runs in full, as far as Trunkline brought it there; null before the first. */
@@ -132,7 +143,11 @@ function secretOf(
 ): KubernetesObject {
   const name = inventoryName(place, service)
   const shown = pending ?? settled
-  const kinds = new Set([...(settled?.objects ?? []), ...(pending?.objects ?? [])].map(groupKindOf))
+  const kinds = new Set(
+    [...(settled === null ? [] : allObjects(settled)), ...(pending === null ? [] : allObjects(pending))].map(
+      groupKindOf,
+    ),
+  )
   const data = Object.fromEntries(
     Object.entries({ settled, pending }).flatMap(([key, generation]) =>
       generation === null ? [] : [[key, gzipSync(JSON.stringify(generation), { level: 9 }).toString('base64')]],

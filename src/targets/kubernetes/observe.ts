@@ -3,7 +3,7 @@ import type { ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
 import { groupKindOf, type KubernetesObject, keyOf } from './api/index.ts'
 import { healthOf, podsOf } from './health/health.ts'
-import { type Inventory, readInventories } from './inventory.ts'
+import { allObjects, type Inventory, readInventories } from './inventory.ts'
 import { labels, type Place } from './names.ts'
 import type { ClusterSession } from './session.ts'
 
@@ -14,7 +14,10 @@ export async function observeServices(
   signal: AbortSignal,
 ): Promise<Record<ServiceName, ObservedService>> {
   const inventories = await readInventories(session, place, signal)
-  const standing = services.flatMap((service) => (inventories.get(service)?.settled?.objects ?? []).filter(hasPods))
+  const standing = services.flatMap((service) => {
+    const settled = inventories.get(service)?.settled ?? null
+    return settled === null ? [] : allObjects(settled).filter(hasPods)
+  })
   const live = await liveObjects(session, place, standing, signal)
   return Object.fromEntries(services.map((service) => [service, observed(inventories.get(service), live)]))
 }
@@ -39,7 +42,17 @@ export async function liveObjects(
       ).items
     }),
   )
-  return new Map(found.flat().map((object) => [keyOf(object), object]))
+  const live = new Map(found.flat().map((object) => [keyOf(object), object]))
+  // What others brought has no labels of ours.
+  const unmarked = objects.filter((object) => object.metadata.labels?.[labels.project] === undefined)
+  await Promise.all(
+    unmarked.map(async (object) => {
+      const { name, namespace } = object.metadata
+      const standing = live.has(keyOf(object)) ? null : await session.read(object, name, namespace, signal)
+      if (standing !== null) live.set(keyOf(object), standing)
+    }),
+  )
+  return live
 }
 
 const nothing: ObservedService = {
@@ -51,7 +64,7 @@ function observed(inventory: Inventory | undefined, live: ReadonlyMap<string, Ku
   const { settled = null, pending = null } = inventory ?? {}
   const shown = pending ?? settled
   if (shown === null) return nothing
-  const workloads = shown.objects.filter(hasPods)
+  const workloads = allObjects(shown).filter(hasPods)
   const instances = { ready: 0, desired: 0 }
   const details: string[] = []
   for (const workload of workloads) {

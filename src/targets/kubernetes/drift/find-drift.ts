@@ -2,7 +2,7 @@
 import type { ServiceName } from '../../../model/index.ts'
 import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applyObject } from '../apply/server-side-apply.ts'
-import { readInventories } from '../inventory.ts'
+import { allObjects, readInventories } from '../inventory.ts'
 import type { Place } from '../names.ts'
 import { liveObjects } from '../observe.ts'
 import type { ClusterSession } from '../session.ts'
@@ -26,7 +26,7 @@ export async function findDrift(
   const applied = [...inventories].flatMap(([service, { settled, pending }]) =>
     (services !== null && !services.includes(service)) || pending !== null
       ? [] // What is on its way has not been left alone yet.
-      : (settled?.objects ?? []).map((object) => ({ service, object })),
+      : (settled === null ? [] : allObjects(settled)).map((object) => ({ service, object })),
   )
   const live = await liveObjects(
     session,

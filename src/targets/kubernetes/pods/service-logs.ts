@@ -1,7 +1,7 @@
 /** What the pods of a service say, in one stream. */
 import type { LogLine, LogQuery } from '../../../ports/index.ts'
 import type { KubernetesObject } from '../api/index.ts'
-import { readInventory } from '../inventory.ts'
+import { allObjects, readInventory } from '../inventory.ts'
 import type { Place } from '../names.ts'
 import type { ClusterSession } from '../session.ts'
 import { readPodLog } from './pod-log.ts'
@@ -15,7 +15,8 @@ export async function* serviceLogs(
   signal: AbortSignal,
 ): AsyncIterable<LogLine> {
   const inventory = await readInventory(session, place, service, signal)
-  const objects = (inventory.pending ?? inventory.settled)?.objects ?? []
+  const shown = inventory.pending ?? inventory.settled
+  const objects = shown === null ? [] : allObjects(shown)
   const containers = await containersOf(session, place, objects, signal)
   const streams = containers.map(({ pod, container, isOnly }) =>
     linesOf(session, place, { pod, container, instance: isOnly ? pod : `${pod}/${container}`, lines, follow }, signal),

@@ -9,10 +9,11 @@ import type { TargetContext } from '../../../ports/index.ts'
 import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applyObject, deleteObject } from '../apply/server-side-apply.ts'
 import { inWaves } from '../apply/waves.ts'
-import { type Generation, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
+import { type Generation, type Installed, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
 import { inventoryName, type Place } from '../names.ts'
 import type { ClusterSession } from '../session.ts'
-import { awaitHealth, type Waited } from './await-health.ts'
+import { awaitHealth, type Wait, type Waited } from './await-health.ts'
+import type { Installer } from './installer.ts'
 import { ensureNamespace } from './namespace.ts'
 import { prepareObjects } from './prepare-objects.ts'
 
@@ -26,6 +27,10 @@ export type Rollout = {
     fingerprint: Fingerprint | null
     objects: readonly KubernetesObject[]
   }
+  /** For what someone else brings, now or before. */
+  installer?: Installer
+  /** Whether it brings the wanted generation. */
+  isInstalled?: boolean
   createNamespace: boolean
   conflicts: 'fail' | 'force'
   timeoutMs: number
@@ -47,10 +52,20 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
   const pending: Generation = { ...rollout.wanted, objects }
   inventory = await writeInventory(session, place, service, { ...inventory, epoch, pending }, signal)
 
-  const outcome = await bring(rollout, objects, rollout.conflicts === 'force')
+  const outcome = await bring(
+    rollout,
+    objects,
+    rollout.conflicts === 'force',
+    rollout.isInstalled ? rollout.installer?.install : undefined,
+  )
   if (outcome.ok) {
+    const settled: Generation = outcome.installed === undefined ? pending : { ...pending, installed: outcome.installed }
+    const before = inventory.settled?.installed
+    if (before !== undefined && before.release !== settled.installed?.release) {
+      await rollout.installer?.remove(before.release, objects)
+    }
     await prune(rollout, [...(inventory.settled?.objects ?? []), ...leftovers], objects)
-    await writeInventory(session, place, service, { ...inventory, settled: pending, pending: null }, signal)
+    await writeInventory(session, place, service, { ...inventory, settled, pending: null }, signal)
     return passed
   }
   const back = await goBack(rollout, inventory, [...objects, ...leftovers])
@@ -61,12 +76,15 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
   }
 }
 
+export type Brought = { ok: true; installed?: Installed } | (Waited & { ok: false })
+
 /** Applied and healthy, or why not. */
 async function bring(
   { session, timeoutMs, context }: Pick<Rollout, 'session' | 'timeoutMs' | 'context'>,
   objects: readonly KubernetesObject[],
   force: boolean,
-): Promise<Waited> {
+  install?: () => Promise<Brought>,
+): Promise<Brought> {
   const { signal } = context
   const applied: KubernetesObject[] = []
   for (const wave of inWaves(objects)) {
@@ -81,16 +99,24 @@ async function bring(
       if (!known.ok) return known
     }
   }
-  return await awaitHealth(session, { objects: applied, timeoutMs, signal, report: (update) => context.report(update) })
+  const brought: Brought = install === undefined ? { ok: true } : await install()
+  if (!brought.ok) return brought
+  const all = [...applied, ...(brought.installed?.objects ?? [])]
+  const report: Wait['report'] = (update) => context.report(update)
+  const waited = await awaitHealth(session, { objects: all, timeoutMs, signal, report })
+  return waited.ok ? brought : waited
 }
 
 /** What ran before, in full; what never ran before is taken away. */
 async function goBack(rollout: Rollout, inventory: Inventory, made: readonly KubernetesObject[]): Promise<Reason[]> {
   const { session, place, service, context } = rollout
   const { signal } = context
-  const before = inventory.settled?.objects ?? []
-  if (before.length > 0) context.log('going back to what ran before')
-  const outcome: Waited = before.length === 0 ? { ok: true } : await bring(rollout, before, true)
+  const { settled } = inventory
+  const before = settled?.objects ?? []
+  if (settled !== null) context.log('going back to what ran before')
+  const outcome: Brought =
+    settled === null ? { ok: true } : await bring(rollout, before, true, wayBack(rollout, settled))
+  if (rollout.isInstalled && settled?.installed === undefined) await rollout.installer?.remove(null, before)
   await prune(rollout, made, before)
   // Nothing vouches for a way back that did not work: the next attempt begins with what is on its way.
   const pending = outcome.ok ? null : inventory.pending
@@ -103,9 +129,15 @@ async function goBack(rollout: Rollout, inventory: Inventory, made: readonly Kub
       ),
     ]
   }
-  return before.length === 0
+  return settled === null
     ? [reason('taken-away', `${service} had not run here before: what was made of it is taken away`)]
     : [reason('old-serves', `what ran before serves again in full`)]
+}
+
+/** Of what someone else had brought. */
+function wayBack({ installer }: Rollout, { installed }: Generation): (() => Promise<Brought>) | undefined {
+  if (installed === undefined || installer === undefined) return undefined
+  return async () => ({ ok: true, installed: await installer.restore(installed) })
 }
 
 /** Removes what is no longer described, what rests on others first. */
@@ -137,6 +169,8 @@ export async function takeAway(rollout: Omit<Rollout, 'wanted' | 'conflicts' | '
   if (inventory.resourceVersion === null) return passed
   if (inventory.epoch > context.epoch) throw stale(service, place, context.epoch, inventory.epoch)
   await writeInventory(session, place, service, { ...inventory, epoch: context.epoch }, context.signal)
+  if (inventory.settled?.installed !== undefined)
+    await rollout.installer?.remove(inventory.settled.installed.release, [])
   await prune(rollout, [...(inventory.settled?.objects ?? []), ...(inventory.pending?.objects ?? [])], [])
   await deleteObject(session, inventoryObject(place, service), context.signal)
   return passed

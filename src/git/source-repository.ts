@@ -180,7 +180,8 @@ function sourceRepository(
     const git = cache.git({ settings: remoteSettings(location) })
     const patterns = remote === null ? refs : [...refs, 'HEAD']
     const { tips, head } = await listRemoteRefs(git, location, patterns, { code: 'REMOTE_UNREACHABLE', signal })
-    const wanted = new Map([...tips].filter(([ref]) => refs.includes(ref)))
+    const isWanted = (ref: string) => refs.some((name) => (name.endsWith('/') ? ref.startsWith(name) : name === ref))
+    const wanted = new Map([...tips].filter(([ref]) => isWanted(ref)))
     const headTip = tips.get('HEAD')
     if (head !== null && headTip !== undefined) wanted.set(head, headTip)
     said = { head, asked: new Set([...refs, ...wanted.keys()]), tips: wanted }

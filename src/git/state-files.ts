@@ -39,6 +39,34 @@ export async function readStateFiles(
   return files
 }
 
+/** Paths of all files in a folder and below it, a level a turn. */
+export async function listStateFiles(reader: ObjectReader, commit: CommitId, folder: string): Promise<string[]> {
+  const [root] = await readAll(reader, [`${commit}^{tree}`])
+  let open = root === undefined ? [] : [{ path: '', entries: parse(root) }]
+  const parts = folder.split('/')
+  const files: string[] = []
+  for (let depth = 0; open.length > 0; depth += 1) {
+    const deeper: Array<{ path: string; oid: ObjectId }> = []
+    for (const { path, entries } of open) {
+      for (const [name, { oid, isFolder }] of entries) {
+        const within = path === '' ? name : `${path}/${name}`
+        if (depth < parts.length && name !== parts[depth]) continue
+        if (isFolder) deeper.push({ path: within, oid })
+        else if (depth >= parts.length) files.push(within)
+      }
+    }
+    const folders = await readDistinct(
+      reader,
+      deeper.map(({ oid }) => oid),
+    )
+    open = deeper.flatMap(({ path, oid }) => {
+      const object = folders.get(oid)
+      return object === undefined ? [] : [{ path, entries: parse(object) }]
+    })
+  }
+  return files
+}
+
 /** A path on its way down: `at` is the folder to look into, and at the end the file. */
 type Search = { commit: number; path: string; parts: readonly string[]; at: ObjectId }
 

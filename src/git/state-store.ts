@@ -10,7 +10,7 @@ import { historyStream } from './history-stream.ts'
 import { createStatePush } from './push-state.ts'
 import { listRemoteRefs, locationAt, type RemoteLocation, remoteSettings } from './remote-location.ts'
 import { type StateSession, stateCache } from './state-cache.ts'
-import { DamagedCache, readStateFiles } from './state-files.ts'
+import { DamagedCache, listStateFiles, readStateFiles } from './state-files.ts'
 
 export type StateStoreOptions = {
   /** From `resolveStateLocation`, or a URL or path alone. */
@@ -60,6 +60,8 @@ export function openStateStore(options: StateStoreOptions): OpenedStateStore {
         const [files] = await readStateFiles(reader, [commit], paths)
         return files ?? new Map()
       }),
+
+    listFiles: (commit, folder) => cache.use(({ reader }) => listStateFiles(reader, commit, folder)),
 
     history: (tip, { limit, files }) =>
       cache.use(async (session) => {

@@ -91,6 +91,18 @@ export async function readRecords(
   return { builds, checks }
 }
 
+/** Every build on record. */
+export async function readAllBuilds(ledger: Ledger, snapshot: Snapshot): Promise<BuildRecord[]> {
+  const { base: tip } = await ledger.records(snapshot)
+  if (tip === null) return []
+  const paths = await ledger.store.listFiles(tip, 'builds')
+  const files = await ledger.store.readFiles(tip, paths)
+  return [...files].flatMap(([path, text]) => {
+    const hash = /^builds\/[0-9a-f]{2}\/([0-9a-f]{64})\.json$/.exec(path)?.[1]
+    return hash === undefined ? [] : [parseBuildRecord(text, hash as InputHash)] // the path says that it is one
+  })
+}
+
 export async function readCommitRecord(
   ledger: Ledger,
   snapshot: Snapshot,

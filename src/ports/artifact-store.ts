@@ -89,4 +89,16 @@ export type ArtifactStore = {
   /** Attaches a document (provenance, SBOM) to an artifact; answers the referrer's digest. Idempotent. */
   attach(subject: Digest, referrer: Referrer, signal: AbortSignal): Promise<Digest>
   referrers(subject: Digest, signal: AbortSignal): Promise<Descriptor[]>
+  /**
+   * Takes artifacts away with what refers to them and the tags that name them; those that are not there are fine. What
+   * they share with `kept` ones stays. Refused `STORE_KEEPS_ARTIFACTS` where the store lets nothing be deleted.
+   */
+  remove(artifacts: readonly Digest[], kept: readonly Digest[], signal: AbortSignal): Promise<Removal>
+}
+
+export type Removal = {
+  /** Those that were there. */
+  removed: Digest[]
+  /** null where the store itself decides when space is given back. */
+  freedBytes: number | null
 }

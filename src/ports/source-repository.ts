@@ -19,7 +19,7 @@ export type SourceRepository = {
   /** Paths that differ between two commits; renames appear as removed and added. */
   changes(from: CommitId, to: CommitId): Promise<PathChange[]>
   /**
-   * Several refs' commits (tags peeled) at the state remote in one round trip, and the branch its HEAD names (null: none,
+   * Several refs' commits (tags peeled) at the state remote in one round trip (`refs/tags/`: all below it), and the branch its HEAD names (null: none,
    * or no remote), whose tip is always among them.
    */
   remoteRefs(

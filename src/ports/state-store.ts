@@ -49,6 +49,8 @@ export type StateStore = {
   refresh(refs: readonly RefName[], signal: AbortSignal): Promise<ReadonlyMap<RefName, CommitId>>
   /** Files of a fetched commit; absent paths are absent from the answer. */
   readFiles(commit: CommitId, paths: readonly string[]): Promise<Map<string, string>>
+  /** Paths of the files in a folder of a fetched commit and below it; none where there is no such folder. */
+  listFiles(commit: CommitId, folder: string): Promise<string[]>
   /** Commits of a ref from its tip backwards with the named files of each, newest first. */
   history(tip: CommitId, options: { limit: number; files: readonly string[] }): Promise<StateCommitEntry[]>
   /** Whole histories, where they can be streamed. */

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { digestOfBytes } from '../../src/artifacts/digest.ts'
+import { packIndex } from '../../src/artifacts/image/image-index.ts'
 import { unpackArtifact } from '../../src/artifacts/unpack.ts'
 import type { Digest, TrunklineError } from '../../src/model/index.ts'
 import type { ArtifactStore, PackedArtifact, Referrer } from '../../src/ports/index.ts'
@@ -163,6 +164,47 @@ export function artifactStoreContract(name: string, { skip, open }: StoreUnderTe
       )
       const listed = await store.referrers(artifact.digest, inTime())
       assert.deepEqual(listed.map(({ digest }) => digest).sort(), (attached as Digest[]).sort())
+    })
+
+    test('removes artifacts with their tags and documents, and nothing that others need', async (t) => {
+      const { store, again } = await open(t)
+      const [gone, stays] = [await bundleOf(t, randomBytes(2000)), await bundleOf(t, randomBytes(2000))]
+      for (const artifact of [gone, stays]) {
+        await store.put(artifact, inTime())
+        await store.attach(artifact.digest, provenance('{}'), inTime())
+      }
+      await store.tag(gone.digest, ['v1'], inTime())
+      await store.tag(stays.digest, ['v2'], inTime())
+
+      const { removed } = await again().remove([gone.digest, missing], [stays.digest], inTime())
+      assert.deepEqual(removed, [gone.digest])
+      assert.equal(await store.has(gone.digest, inTime()), false)
+      assert.equal(await store.resolveTag('v1', inTime()), null)
+      assert.deepEqual(await store.referrers(gone.digest, inTime()), [])
+
+      assert.equal(await store.resolveTag('v2', inTime()), stays.digest)
+      assert.equal((await store.referrers(stays.digest, inTime())).length, 1)
+      assert.equal(digestOfBytes(await read(store, stays)), stays.blobs[1]?.digest)
+      await store.put(gone, inTime())
+      assert.equal(await store.has(gone.digest, inTime()), true, 'what was removed may come again')
+    })
+
+    test('removes an index with the manifests that no other has', async (t) => {
+      const { store } = await open(t)
+      const [one, two, three] = await Promise.all(['1', '2', '3'].map((text) => bundleOf(t, text)))
+      assert.ok(one && two && three)
+      const platform = (architecture: string) => ({ os: 'linux', architecture })
+      const index = (first: PackedArtifact, second: PackedArtifact) =>
+        packIndex([
+          { platform: platform('amd64'), image: first },
+          { platform: platform('arm64'), image: second },
+        ])
+      const [gone, stays] = [index(one, two), index(one, three)]
+      for (const each of [gone, stays]) await store.put(each, inTime())
+      await store.remove([gone.digest], [stays.digest], inTime())
+      assert.equal(await store.has(gone.digest, inTime()), false)
+      assert.equal(await store.has(stays.digest, inTime()), true)
+      assert.equal(digestOfBytes(await read(store, one)), one.blobs[1]?.digest)
     })
 
     test('does nothing under a signal that is aborted', async (t) => {

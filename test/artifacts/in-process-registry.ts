@@ -28,6 +28,8 @@ export type Dialect = {
   /** Largest body of one request. */
   maxBodyBytes?: number
   minChunkBytes?: number
+  /** It answers 405 to every deletion. */
+  keepsManifests?: boolean
   /** It answers 405 to every mount. */
   refusesMounts?: boolean
   /** Called before the registry answers; answers itself and says true, to misbehave. */
@@ -189,8 +191,15 @@ export async function startInProcessRegistry(test: TestContext, dialect: Dialect
     { repository, reference }: ManifestName,
   ): ServerResponse {
     const key = `${repository}@${reference}`
+    if (request.method === 'DELETE' && dialect.keepsManifests) return end(response, 405)
     if (request.method !== 'PUT') {
       const bytes = registry.manifests.get(key)
+      if (bytes !== undefined && request.method === 'DELETE') {
+        for (const [name, other] of registry.manifests) {
+          if (name.startsWith(`${repository}@`) && other.equals(bytes)) registry.manifests.delete(name)
+        }
+        return end(response, 202)
+      }
       if (bytes === undefined) return end(response, 404, {}, errorBody('MANIFEST_UNKNOWN', 'manifest unknown'))
       const digest = dialect.withoutDigestHeader ? {} : { 'docker-content-digest': sha256(bytes) }
       const { mediaType } = JSON.parse(bytes.toString())

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
-import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -199,4 +199,52 @@ test('a copy of the directory is the same store', async (t) => {
   await cp(join(root, 'store'), join(root, 'copy'), { recursive: true })
   await rm(join(root, 'store'), { recursive: true })
   assert.equal(await createLayoutStore(join(root, 'copy')).resolveTag('v1', inTime()), artifact.digest)
+})
+
+test('removing gives space back, but for what is young: a put may be about to name it', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'store')
+  const store = createLayoutStore(directory)
+  const blobs = join(directory, 'blobs', 'sha256')
+  const age = async () => {
+    const hoursAgo = new Date(Date.now() - 3 * 60 * 60_000)
+    for (const name of await readdir(blobs)) await utimes(join(blobs, name), hoursAgo, hoursAgo)
+  }
+  const [gone, stays] = [await bundleOf(t, 'x'.repeat(50_000)), await bundleOf(t, 'stays')]
+  for (const artifact of [gone, stays]) await store.put(artifact, inTime())
+  await age()
+  await writeFile(join(blobs, 'a'.repeat(64)), 'young and named by nothing yet')
+  const { freedBytes } = await store.remove([gone.digest], [stays.digest], inTime())
+  assert.ok(freedBytes !== null && freedBytes > 50_000, String(freedBytes))
+  const left = await readdir(blobs)
+  assert.ok(left.includes('a'.repeat(64)))
+  for (const { digest } of stays.blobs) assert.ok(left.includes(digest.slice('sha256:'.length)))
+})
+
+test('what is needed stays although the index lost it', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'store')
+  const store = createLayoutStore(directory)
+  const artifact = await bundleOf(t, 'needed')
+  await store.put(artifact, inTime())
+  await rm(join(directory, 'index.json'))
+  await store.remove([], [artifact.digest], inTime())
+  assert.equal(await store.has(artifact.digest, inTime()), true)
+})
+
+test('artifacts that are put while others are removed are whole, or say that they must be put again', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'store')
+  const artifacts = await Promise.all(Array.from({ length: 4 }, (_, index) => bundleOf(t, `artifact ${index}`)))
+  const [a, b] = [createLayoutStore(directory), createLayoutStore(directory)]
+  for (let round = 0; round < 25; round++) {
+    const puts = artifacts.map((artifact) =>
+      a.put(artifact, inTime()).then(
+        () => artifact.digest,
+        (error: TrunklineError) => code('ARTIFACT_SWEPT')(error) && null,
+      ),
+    )
+    await Promise.all([...puts, b.remove([artifacts[round % 4]?.digest ?? assert.fail()], [], inTime())])
+  }
+  for (const artifact of artifacts) {
+    await a.put(artifact, inTime())
+    assert.equal(await b.has(artifact.digest, inTime()), true)
+  }
 })

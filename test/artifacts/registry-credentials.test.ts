@@ -181,6 +181,19 @@ test('a registry that knows no mounts is sent the bytes', async (t) => {
   assert.ok(count('POST', /mount=/) > 0)
 })
 
+test('a registry that lets nothing be deleted says so', async (t) => {
+  const { host } = await startInProcessRegistry(t, { keepsManifests: true })
+  const environment = { HOME: '/nonexistent' }
+  const store = createRegistryStore({ repository: `${host}/shop`, insecure: false, environment })
+  const artifact = await bundleOf(t, 'x')
+  await store.put(artifact, inTime())
+  await assert.rejects(store.remove([artifact.digest], [], inTime()), {
+    kind: 'refused',
+    code: 'STORE_KEEPS_ARTIFACTS',
+  })
+  assert.equal(await store.has(artifact.digest, inTime()), true)
+})
+
 test('challenges are read as registries write them', () => {
   assert.deepEqual(
     parseChallenges(

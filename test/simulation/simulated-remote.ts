@@ -136,6 +136,9 @@ export function createRemote(scheduler: Scheduler, chronicle: Chronicle, sabotag
         }
         return found
       },
+      async listFiles(commit, folder) {
+        return [...(stateCommits.get(commit)?.files.keys() ?? [])].filter((path) => path.startsWith(`${folder}/`))
+      },
       history: async (tip, { limit, files }) => history(tip, limit, files),
       push: (updates, signal) =>
         process.call({

@@ -55,6 +55,8 @@ export function createStore(): SimulatedStore {
             for (const name of names) tags.set(name, digest)
           }),
         resolveTag: (tag, signal) => ask(signal, () => tags.get(tag) ?? null),
+        remove: (digests, _kept, signal) =>
+          ask(signal, () => ({ removed: digests.filter((digest) => artifacts.delete(digest)), freedBytes: null })),
         attach: (subject, referrer, signal) =>
           ask(signal, () => {
             const digest = `sha256:${referrer.bytes.length.toString(16).padStart(64, '0')}` as Digest // shaped like one

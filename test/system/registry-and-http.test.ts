@@ -136,6 +136,18 @@ test('a team delivers through smart HTTP and a registry', { skip: registryMissin
     },
   )
 
+  await t.test('prune tells why each artifact stays, and removes none that runs', async () => {
+    type Pruned = { removed: unknown[]; kept: Array<{ artifact: string; reasons: Array<{ code: string }> }> }
+    const { removed, kept } = await run<Pruned>(0, 'prune', '--dry-run')
+    assert.deepEqual(removed, [])
+    const [inStage] = await artifacts()
+    const codes = kept.find(({ artifact }) => artifact === inStage)?.reasons.map(({ code }) => code)
+    for (const code of ['runs', 'tagged', 'on-trunk']) assert.ok(codes?.includes(code), String(codes))
+    await run(0, 'prune')
+    assert.equal(await says('stage'), 'hello')
+    await run(2, 'prune', '--keep', 'none')
+  })
+
   await t.test('two runners race with one commit: one build record, one release, one rollout', async () => {
     const commit = await project.push('greet all', words('hello all'))
     const other = await project.clone.clone({ url: `${remote.urlWithCredentials}/remote.git` })

@@ -58,6 +58,7 @@ export class MemoryStore implements ArtifactStore {
   resolveTag = notForThis
   attach = notForThis
   referrers = notForThis
+  remove = notForThis
 
   private addBlob(mediaType: string, bytes: Buffer) {
     const digest = digestOf(bytes)

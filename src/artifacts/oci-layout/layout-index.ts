@@ -1,6 +1,6 @@
 /** `index.json`: which manifests the layout holds, what tags name them, and what they refer to. Pure. */
 import { canonicalJson } from '../../hashing/index.ts'
-import type { Digest } from '../../model/index.ts'
+import { type Digest, isDigest } from '../../model/index.ts'
 import type { Descriptor } from '../../ports/index.ts'
 import { mediaTypes } from '../media-types.ts'
 
@@ -32,6 +32,18 @@ export function withTag(index: LayoutIndex, manifest: Descriptor, tag: string): 
   return previous && !named.some((entry) => entry.digest === previous.digest)
     ? [...named, withoutAnnotation(previous, tagAnnotation)]
     : named
+}
+
+/** The index without these manifests, their tags, and what refers to them; and all that was taken out. */
+export function withoutManifests(
+  index: LayoutIndex,
+  digests: ReadonlySet<Digest>,
+): { index: LayoutIndex; gone: Digest[] } {
+  const goes = ({ digest, annotations }: Descriptor): boolean => {
+    const subject = annotations?.[subjectAnnotation]
+    return digests.has(digest) || (subject !== undefined && isDigest(subject) && digests.has(subject))
+  }
+  return { index: index.filter((entry) => !goes(entry)), gone: index.filter(goes).map(({ digest }) => digest) }
 }
 
 export const tagged = (index: LayoutIndex, tag: string): Digest | null =>

@@ -1,8 +1,16 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Digest, erroredError, TrunklineError } from '../../model/index.ts'
-import type { ArtifactStore, Descriptor, ImageIndex, Manifest, PackedArtifact, Referrer } from '../../ports/index.ts'
+import type {
+  ArtifactStore,
+  Descriptor,
+  ImageIndex,
+  Manifest,
+  PackedArtifact,
+  Referrer,
+  Removal,
+} from '../../ports/index.ts'
 import { artifactCorrupt, artifactIsIndex, throwIfAborted } from '../artifact-errors.ts'
 import { artifactTag } from '../artifact-tag.ts'
 import { hexOf } from '../digest.ts'
@@ -18,6 +26,7 @@ import {
   referrersOf,
   tagged,
   withManifest,
+  withoutManifests,
   withReferrer,
   withTag,
 } from './layout-index.ts'
@@ -72,12 +81,44 @@ export function createLayoutStore(directory: string): ArtifactStore {
     }
   }
 
-  async function changeIndex(signal: AbortSignal, change: (index: LayoutIndex) => LayoutIndex): Promise<void> {
-    await withIndexLock(join(ownDirectory, 'lock'), signal, async () => {
+  const locked = <Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> =>
+    withIndexLock(join(ownDirectory, 'lock'), signal, work)
+
+  /** `needed` must be there, whole, for the change to be made: who sweeps holds the lock too. */
+  async function changeIndex(
+    signal: AbortSignal,
+    change: (index: LayoutIndex) => LayoutIndex,
+    ...needed: Digest[]
+  ): Promise<void> {
+    await locked(signal, async () => {
+      for (const digest of needed) if (!(await isComplete(digest))) throw sweptMeanwhile(location)
       const before = await readIndex()
       const after = change(before ?? [])
       if (after === before) return
       await writeDurably(indexPath, incoming, (file) => file.writeFile(encodeIndex(after)))
+    })
+  }
+
+  async function removeAll(
+    digests: ReadonlySet<Digest>,
+    kept: readonly Digest[],
+    signal: AbortSignal,
+  ): Promise<Removal> {
+    return locked(signal, async () => {
+      const before = await readIndex()
+      if (before === null) return { removed: [], freedBytes: 0 }
+      const removed: Digest[] = []
+      for (const digest of digests) if ((await blobs.size(digest)) !== null) removed.push(digest)
+      const { index, gone } = withoutManifests(before, digests)
+      // First: a crash after it leaves blobs that the next sweep finds, never a name without its bytes.
+      await writeDurably(indexPath, incoming, (file) => file.writeFile(encodeIndex(index)))
+      const { sweepBlobs } = await import('./sweep.ts')
+      const read = async (digest: Digest) => (await readDocument(digest)).document
+      const all = [...new Set([...gone, ...digests])]
+      return {
+        removed,
+        freedBytes: await sweepBlobs({ blobDirectory, index, kept, gone: all, read, nowMs: Date.now() }),
+      }
     })
   }
 
@@ -148,7 +189,7 @@ export function createLayoutStore(directory: string): ArtifactStore {
       for (const { digest, bytes } of artifact.manifests ?? []) await putManifest(digest, bytes, signal)
       await putManifest(artifact.digest, artifact.manifest, signal)
       const { descriptor } = await readDocument(artifact.digest)
-      await changeIndex(signal, (index) => withManifest(index, descriptor))
+      await changeIndex(signal, (index) => withManifest(index, descriptor), artifact.digest)
     }),
 
     document: guarded(async (digest: Digest, signal: AbortSignal) => {
@@ -169,11 +210,14 @@ export function createLayoutStore(directory: string): ArtifactStore {
       throwIfAborted(signal)
       const { descriptor } = await readDocument(digest)
       await prepare(signal)
-      await changeIndex(signal, (index) =>
-        tags.reduce<LayoutIndex>((changed, tag) => {
-          const name = artifactTag(tag)
-          return tagged(changed, name) === digest ? changed : withTag(changed, descriptor, name)
-        }, index),
+      await changeIndex(
+        signal,
+        (index) =>
+          tags.reduce<LayoutIndex>((changed, tag) => {
+            const name = artifactTag(tag)
+            return tagged(changed, name) === digest ? changed : withTag(changed, descriptor, name)
+          }, index),
+        digest,
       )
     }),
 
@@ -189,7 +233,7 @@ export function createLayoutStore(directory: string): ArtifactStore {
       const { manifest, layer } = referrerManifest(descriptor, referrer)
       for (const blob of [emptyConfig, layer]) await blobs.put(blob, signal)
       await putManifest(manifest.digest, manifest.bytes, signal)
-      await changeIndex(signal, (index) => withReferrer(index, manifest.descriptor, subject))
+      await changeIndex(signal, (index) => withReferrer(index, manifest.descriptor, subject), subject, manifest.digest)
       return manifest.digest
     }),
 
@@ -197,8 +241,21 @@ export function createLayoutStore(directory: string): ArtifactStore {
       throwIfAborted(signal)
       return referrersOf((await readIndex()) ?? [], subject)
     }),
+
+    remove: guarded(async (artifacts: readonly Digest[], kept: readonly Digest[], signal: AbortSignal) => {
+      throwIfAborted(signal)
+      // Without a layout there is nothing to take away, and none is made for that.
+      if ((await orMissing(stat(indexPath))) === null) return { removed: [], freedBytes: 0 }
+      await prepare(signal)
+      return removeAll(new Set(artifacts), kept, signal)
+    }),
   }
 }
+
+const sweptMeanwhile = (location: string) =>
+  erroredError('ARTIFACT_SWEPT', `another process pruned ${location} while something was put there`, {
+    hint: 'try again: what is missing is stored anew',
+  })
 
 /** `~` for the user's own folder, for people. */
 function abbreviated(directory: string): string {

@@ -8,13 +8,15 @@ import { type Attempted, isTransient, readRefusal, registryError } from './regis
 import { parseRetryAfter, type RetryPolicy, retrying, TransientFault } from './retry.ts'
 import { type HttpRequest, type HttpResponse, type Transport, unreachable } from './transport.ts'
 
+export type Right = 'pull' | 'push' | 'delete'
+
 export type RegistryRequest = {
   method: HttpRequest['method']
   /** After `/v2/<name>/`; or the absolute URL that a registry gave. */
   path: string
   headers?: Record<string, string>
   body?: HttpRequest['body']
-  right: 'pull' | 'push'
+  right: Right
   /** Other repositories that are read on the way (mounts). */
   alsoPulls?: readonly string[]
   /** Statuses that are answers. Any other is an error. */
@@ -133,8 +135,11 @@ export function createRegistryClient({
   }
 }
 
+/** What a token is asked for. */
+const actions: Readonly<Record<Right, string>> = { pull: 'pull', push: 'pull,push', delete: 'pull,push,delete' }
+
 function scopesOf(name: string, { right, alsoPulls = [] }: RegistryRequest): string[] {
-  const own = `repository:${name}:${right === 'push' ? 'pull,push' : 'pull'}`
+  const own = `repository:${name}:${actions[right]}`
   return [own, ...alsoPulls.map((other) => `repository:${other}:pull`)]
 }
 

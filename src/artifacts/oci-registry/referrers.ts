@@ -59,7 +59,7 @@ function nextPage(client: RegistryClient, { headers, url }: RegistryResponse): s
   throw erroredError('REGISTRY_UNSAFE_REDIRECT', `${client.label} goes on with its list at another host`)
 }
 
-const fallbackTag = (subject: Digest): string => `sha256-${hexOf(subject)}`
+export const fallbackTag = (subject: Digest): string => `sha256-${hexOf(subject)}`
 
 async function readFallback(
   client: RegistryClient,

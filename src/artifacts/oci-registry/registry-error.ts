@@ -10,7 +10,7 @@ const bodySchema = z.object({
 export type Attempted = {
   /** Completes "the registry refused to …": `read the manifest of 0123456789ab`. */
   action: string
-  right: 'pull' | 'push'
+  right: 'pull' | 'push' | 'delete'
   host: string
   repository: string
   /** Whose credentials were used; null: nobody's. */
@@ -106,7 +106,7 @@ function unauthorized({ account, host }: Attempted, quote: string): TrunklineErr
       })
 }
 
-const toOrFrom = (right: 'pull' | 'push'): string => (right === 'push' ? 'to' : 'from')
+const toOrFrom = (right: 'pull' | 'push' | 'delete'): string => (right === 'push' ? 'to' : 'from')
 
 const hintFor = (code: string): string =>
   code === 'TAG_INVALID' || code.includes('TAG')

@@ -135,5 +135,12 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
     },
 
     referrers: (subject, signal) => listReferrers(client, subject, signal),
+
+    async remove(artifacts, kept, signal) {
+      const { removeManifests } = await import('./removal.ts')
+      const read = async (digest: Digest) =>
+        (await resolveManifest(client, digest, signal)) === null ? null : (await describe(digest, signal)).document
+      return removeManifests(client, { artifacts, kept, read, signal })
+    },
   }
 }

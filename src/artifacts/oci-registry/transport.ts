@@ -11,7 +11,7 @@ export type RequestBody = {
 }
 
 export type HttpRequest = {
-  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH'
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   url: string
   headers: Record<string, string>
   body?: RequestBody | undefined

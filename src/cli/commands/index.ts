@@ -4,7 +4,7 @@ import type { Command } from '../command.ts'
 /** How `--help` groups them. */
 export const commandGroups: Readonly<Record<string, readonly string[]>> = {
   'Deliver:': ['plan', 'check', 'deliver', 'advance', 'deploy', 'rollback', 'retry', 'cancel', 'run'],
-  'Decide:': ['approve', 'reject', 'hold', 'resume', 'yank', 'unyank', 'adopt'],
+  'Decide:': ['approve', 'reject', 'hold', 'resume', 'yank', 'unyank', 'adopt', 'prune'],
   'Look:': ['status', 'log', 'logs', 'where', 'why', 'diff', 'verify-ledger'],
   'This machine:': ['demo', 'doctor', 'agent', 'completion'],
 }
@@ -31,6 +31,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   where: async () => (await import('./where.ts')).where,
   why: async () => (await import('./why.ts')).why,
   diff: async () => (await import('./diff.ts')).diff,
+  prune: async () => (await import('./prune.ts')).prune,
   adopt: async () => (await import('./adopt.ts')).adopt,
   'verify-ledger': async () => (await import('./verify-ledger.ts')).verifyLedger,
   agent: async () => (await import('./agent.ts')).agent,

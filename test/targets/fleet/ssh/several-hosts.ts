@@ -100,5 +100,6 @@ function counting(store: MemoryStore, sent: { blobBytes: number }): ArtifactStor
     resolveTag: store.resolveTag,
     attach: store.attach,
     referrers: store.referrers,
+    remove: store.remove,
   }
 }

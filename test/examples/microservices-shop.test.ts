@@ -3,21 +3,19 @@
  * stand-ins that make it run anywhere, once with the databases it was written for.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { createVisitor } from '../../examples/microservices-shop/e2e/visitor.ts'
 import type { Plan } from '../../src/model/index.ts'
 import type { StatusDocument } from '../../src/reporting/index.ts'
 import { postgresMissing, startPostgres } from '../parts/postgres.ts'
 import { redisMissing, startRedis } from '../parts/redis.ts'
 import { openProject, type ProjectUnderTest } from '../system/project-under-test.ts'
+import { exampleFiles, registryVariables } from './example-files.ts'
 
-const execute = promisify(execFile)
 const folder = fileURLToPath(new URL('../../examples/microservices-shop', import.meta.url))
 const services = ['carts', 'checkout', 'email', 'frontend', 'payment', 'products', 'shipping']
 const paymentKey = 'key-that-nobody-may-see'
@@ -146,33 +144,16 @@ test('the shop runs on Redis and PostgreSQL where it is given them', { skip: dat
   })
 })
 
-/** A clone of its own, as `git clone` of the folder would give it. */
+/** A clone of its own. */
 async function openShop(environment: Record<string, string> = {}): Promise<ProjectUnderTest> {
-  const { stdout } = await execute('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-    cwd: folder,
-  })
-  const paths = stdout.split('\0').filter((path) => path !== '' && existsSync(join(folder, path)))
-  const files = await Promise.all(
-    paths.map(async (path): Promise<[string, string]> => [path, await readFile(join(folder, path), 'utf8')]),
-  )
   return openProject({
-    files,
+    files: await exampleFiles(folder),
     environment: {
       ...registryVariables(),
       PROD_PAYMENT_KEY: paymentKey,
       ...environment,
     },
   })
-}
-
-/** Where this machine gets packages from. */
-function registryVariables(): Record<string, string> {
-  const network = /^(npm_config_registry|npm_config_userconfig|https?_proxy|no_proxy|node_extra_ca_certs)$/i
-  return Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      network.test(name) && value !== undefined ? [[name, value] as const] : [],
-    ),
-  )
 }
 
 /** Services that a delivery of HEAD would build. */

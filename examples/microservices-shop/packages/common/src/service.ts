@@ -13,7 +13,7 @@ export type ServiceOptions = {
   logger: Logger
   /** How an error is shown; JSON unless the service talks to people. */
   onError?: (error: HttpError) => Answer
-  /** Port to listen on; default: the variable `PORT`, else any free one. */
+  /** Port to listen on; default: the variable `PORT`, else any free one. The address is `LISTEN_ADDRESS`, else this machine's own. */
   port?: number
 }
 
@@ -40,7 +40,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port ?? Number(optionalVariable('PORT') ?? 0), '127.0.0.1', resolve)
+    server.listen(
+      options.port ?? Number(optionalVariable('PORT') ?? 0),
+      optionalVariable('LISTEN_ADDRESS') ?? '127.0.0.1',
+      resolve,
+    )
   })
   const { port } = server.address() as AddressInfo // it listens on TCP
   logger.info('listening', { port })

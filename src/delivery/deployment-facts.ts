@@ -107,6 +107,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
       continue
     }
     const { observation } = answer
+    const changed = await changesToPutBack(target, services, request)
     Object.assign(fingerprints, answer.fingerprints)
     Object.assign(previews, answer.previews)
     for (const service of services) {
@@ -119,6 +120,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
               artifact: observed.artifact,
               fingerprint: observed.fingerprint,
               isHealthy: observed.instances.ready >= observed.instances.desired,
+              ...asChanged(changed.get(service)),
             }
       if (observed?.url) addresses[service] = observed.url
     }
@@ -156,6 +158,27 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
 function generationOf(observed: ObservedService, recorded: RunningService | undefined): string | null {
   if (observed.tells !== 'artifact' || observed.artifact === null) return observed.generation
   return recorded?.artifact === observed.artifact ? recorded.generation : null
+}
+
+const asChanged = (changed: Reason | undefined) => (changed === undefined ? {} : { changed })
+
+/** Of a reason to deploy: what others changed is taken back. */
+export const changedByHand = 'changed-by-hand'
+
+/** What others changed past us: put back where the target says so, or where a person deploys. */
+async function changesToPutBack(
+  target: Target,
+  services: readonly ServiceName[],
+  { candidate, signal }: FactsRequest,
+): Promise<Map<ServiceName, Reason>> {
+  const isWanted = target.repairsDrift === true || candidate.ref === null
+  const drift = isWanted ? ((await target.findDrift?.(services, signal)) ?? []) : []
+  return new Map(
+    drift.map(({ service, subject, fields }) => {
+      const what = fields.length === 0 ? 'is gone' : `was changed by hand: ${fields.map(({ path }) => path).join(', ')}`
+      return [service, reason(changedByHand, `${subject} ${what}`)]
+    }),
+  )
 }
 
 /** Ways to roll out that a target does not have: said when planning, not half-way through. */

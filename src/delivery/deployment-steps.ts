@@ -3,6 +3,7 @@ import type { DeploymentStep, PassedStage, Reason, StepOutcome, Verdict } from '
 import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../ports/index.ts'
 import { deployFilesOf } from './deploy-files.ts'
+import { changedByHand } from './deployment-facts.ts'
 import { StepFault } from './fault.ts'
 import { runHook } from './hooks.ts'
 import { retryErrored } from './retry.ts'
@@ -121,6 +122,7 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
     files: deployFilesOf(run.engine, run.gathered.snapshot, step.desired),
     variables: run.gathered.variables[step.service]?.values ?? {},
     strategy: step.strategy,
+    ...(step.reasons.some(({ code }) => code === changedByHand) ? { isRepair: true } : {}),
   }
   const targetContext: TargetContext = {
     ...contextFor(context, step.id, step.service),

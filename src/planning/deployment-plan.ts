@@ -32,6 +32,8 @@ export type SeenService = {
   artifact: Digest | null
   fingerprint: Fingerprint | null
   isHealthy: boolean
+  /** What others changed, and shall be put back. Absent where nothing was. */
+  changed?: Reason
 }
 
 export type DeploymentFacts = {
@@ -232,6 +234,7 @@ function whyDeploy(
   } else if (seen !== 'unknown' && seen !== undefined && seen !== null && !seen.isHealthy) {
     reasons.push(reason('not-healthy', `${name} runs these bytes but is not healthy`))
   }
+  if (seen !== 'unknown' && seen?.changed !== undefined) reasons.push(seen.changed)
   const fingerprint = facts.fingerprints[name]
   const known = seen === 'unknown' || seen === undefined ? before?.fingerprint : seen?.fingerprint
   if (fingerprint !== undefined && known !== undefined && known !== null && known !== fingerprint) {

@@ -56,6 +56,8 @@ export type RolloutRequest = {
   /** Resolved variables, secrets included: given to instances, never logged. */
   variables: Record<string, string>
   strategy: RolloutStrategy
+  /** Takes back what others changed since (see `findDrift`). */
+  isRepair?: boolean
 }
 
 export type Job = {
@@ -156,6 +158,8 @@ export type Target = {
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
   /** Where the platform can tell (`capabilities.drift`): what is not as it was ensured. Changes nothing. */
   findDrift?(services: readonly ServiceName[], signal: AbortSignal): Promise<Drift[]>
+  /** Whether each delivery puts such changes back; else only a person's word does. */
+  readonly repairsDrift?: boolean
   /** Lets go of connections; the target may be used again. */
   close?(): Promise<void>
 }

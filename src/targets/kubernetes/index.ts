@@ -153,7 +153,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       ...{ session, place, service, context },
       wanted: { generation: desired.generation, artifact: desired.artifact, fingerprint, objects },
       createNamespace: config.createNamespace,
-      conflicts: config.conflicts,
+      conflicts: request.isRepair ? 'force' : config.conflicts,
       timeoutMs: config.timeoutMs,
     })
   }
@@ -185,15 +185,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'conditional' },
 
     async observe(services, signal) {
-      const observed = await observe(services, signal)
-      if (config.drift === 'repair') {
-        // What is not as it was applied is not what the ledger says: it is deployed again.
-        for (const { service } of await driftOf(services, signal)) {
-          const known = observed[service]
-          if (known !== undefined) observed[service] = { ...known, generation: null, detail: 'it was changed by hand' }
-        }
-      }
-      return { reachable: true, services: observed }
+      return { reachable: true, services: await observe(services, signal) }
     },
 
     async fingerprint(given, signal) {
@@ -292,6 +284,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     },
 
     findDrift: driftOf,
+    repairsDrift: config.drift === 'repair',
 
     async close() {
       await Promise.all(openers.map((open) => open.close()))

@@ -2,7 +2,8 @@
 import { createPen, type Line, paint, type Style, spaced } from '../text/index.ts'
 import type { DriftDocument } from '../types.ts'
 
-const longestValue = 60
+/** An image by its digest is told whole. */
+const longestValue = 140
 
 export function renderDrift({ environment, version, drift, reasons }: DriftDocument, style: Style): string[] {
   const pen = createPen(style)
@@ -26,7 +27,8 @@ export function renderDrift({ environment, version, drift, reasons }: DriftDocum
       lines.push([pen.plain('  '), ...change])
     }
   }
-  if (drift.length > 0) lines.push([], [pen.dim(`put it back: trunkline deploy ${environment} ${version ?? ''}`)])
+  if (drift.length > 0)
+    lines.push([], [pen.dim(`put it back: trunkline deploy ${environment} ${version ?? ''}`.trimEnd())])
   for (const { message } of reasons) lines.push([pen.dim(message)])
   return paint(lines, style)
 }

@@ -51,7 +51,7 @@ function reasonsOf(object: KubernetesObject, error: ApiError): Reason[] {
         'managed-by-another',
         `${nameOf(object)}: ${cause.field ?? 'a field'} is managed by ${managerIn(cause.message)}`,
         {
-          hint: 'take the field out of what describes the service, have the other give it up, or set `conflicts: force` on the target',
+          hint: 'if it was changed by hand, `trunkline diff` shows it and `trunkline deploy` puts it back; else take the field out of what describes the service, or set `conflicts: force` on the target',
         },
       ),
     )

@@ -1,5 +1,5 @@
 /** How a service's variables get to the containers of its description. */
-import { failedError, type VariableDelivery } from '../../../model/index.ts'
+import { type Digest, failedError, type VariableDelivery } from '../../../model/index.ts'
 import type { KubernetesObject } from '../api/index.ts'
 import { type Container, editContainers, editItems, editMember, editPodSpecs, type PodSpec } from './pod-specs.ts'
 import { isMapping } from './read-manifests.ts'
@@ -14,20 +14,24 @@ export function deliverVariables(
 ): KubernetesObject[] {
   if (delivery.kind === 'none') return [...objects]
   const made = variableObjects(request)
-  if (delivery.kind === 'named') return byName(objects, delivery, made, request.service)
-  const { service, desired, imageOf } = request
-  return [
-    ...(made.hasPlain ? [made.configMap] : []),
-    ...(made.hasSecret ? [made.secret] : []),
-    ...inject(objects, made, imageOf(desired.artifact, service)),
-  ]
+  const { service, desired } = request
+  if (delivery.kind === 'inject') return [...notEmpty(made), ...inject(objects, made, desired.artifact)]
+  const { edited, counts } = renameReferences(objects, delivery, made)
+  if (made.hasPlain && counts.configMap === 0) throw notReferred(service, 'ConfigMap', delivery.configMap)
+  if (made.hasSecret && counts.secret === 0) throw notReferred(service, 'Secret', delivery.secret)
+  return [...(counts.configMap > 0 ? [made.configMap] : []), ...(counts.secret > 0 ? [made.secret] : []), ...edited]
 }
+
+export const notEmpty = ({ configMap, secret, hasPlain, hasSecret }: VariableObjects): KubernetesObject[] => [
+  ...(hasPlain ? [configMap] : []),
+  ...(hasSecret ? [secret] : []),
+]
 
 /** Into containers of the service's own image, before sources of their own: what the description says itself wins. */
 export function inject(
   objects: readonly KubernetesObject[],
   { configMap, secret, hasPlain, hasSecret }: VariableObjects,
-  image: string,
+  artifact: Digest,
 ): KubernetesObject[] {
   const sources = [
     ...(hasPlain ? [{ configMapRef: { name: configMap.metadata.name } }] : []),
@@ -35,25 +39,23 @@ export function inject(
   ]
   if (sources.length === 0) return [...objects]
   const add = (container: Container): Container => {
-    if (container['image'] !== image) return container
-    const { envFrom } = container
+    const { image, envFrom } = container
+    if (typeof image !== 'string' || !image.endsWith(`@${artifact}`)) return container
     return { ...container, envFrom: [...sources, ...(Array.isArray(envFrom) ? envFrom : [])] }
   }
   return objects.map((object) => editPodSpecs(object, (spec) => editContainers(spec, add)))
 }
 
-function byName(
+/** From the names that a description uses to those that say what is in them, with how often each is used. */
+export function renameReferences(
   objects: readonly KubernetesObject[],
   names: { configMap: string; secret: string },
   made: VariableObjects,
-  service: string,
-): KubernetesObject[] {
+) {
   const configMap = renaming(names.configMap, made.configMap.metadata.name)
   const secret = renaming(names.secret, made.secret.metadata.name)
   const edited = objects.map((object) => editPodSpecs(object, (spec) => renameInPodSpec(spec, { configMap, secret })))
-  if (made.hasPlain && configMap.count() === 0) throw notReferred(service, 'ConfigMap', names.configMap)
-  if (made.hasSecret && secret.count() === 0) throw notReferred(service, 'Secret', names.secret)
-  return [...(configMap.count() > 0 ? [made.configMap] : []), ...(secret.count() > 0 ? [made.secret] : []), ...edited]
+  return { edited, counts: { configMap: configMap.count(), secret: secret.count() } }
 }
 
 const notReferred = (service: string, kind: string, name: string) =>

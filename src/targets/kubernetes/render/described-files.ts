@@ -2,6 +2,7 @@
 import picomatch from 'picomatch'
 import { fillIn, usageError } from '../../../model/index.ts'
 import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
+import { plainPath } from './kustomize.ts'
 import { type Described, readManifests } from './read-manifests.ts'
 import type { RenderRequest } from './render-request.ts'
 
@@ -26,9 +27,9 @@ export function describedObjects(
 /** As kubectl takes them from a folder. */
 const endings = ['.yaml', '.yml', '.json']
 
-/** A file by its name, whatever that is; of folders and patterns, those that can be manifests. */
-function pathsMatching(pattern: string, paths: readonly string[]): string[] {
-  const plain = pattern.replace(/^(?:\.\/)+/, '').replace(/\/+$/, '')
+/** A file by its name, whatever that is; of folders and patterns, those that can be manifests. Sorted. */
+export function pathsMatching(pattern: string, paths: readonly string[]): string[] {
+  const plain = plainPath(pattern)
   if (paths.includes(plain)) return [plain]
   const isMatch = picomatch(plain, { dot: true })
   const isBelow = (path: string) => plain === '' || plain === '.' || path.startsWith(`${plain}/`)

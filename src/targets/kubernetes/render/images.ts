@@ -8,6 +8,13 @@ export type Images = Readonly<Record<string, string>>
 
 /** Failed where there are names and none of them occurs. */
 export function putImages(service: string, objects: readonly KubernetesObject[], images: Images): KubernetesObject[] {
+  const { edited, count } = replaceImages(objects, images)
+  if (count === 0 && Object.keys(images).length > 0) throw noneOccurs(service, Object.keys(images), imagesOf(objects))
+  return edited
+}
+
+/** With the number of containers that have one of the names. */
+export function replaceImages(objects: readonly KubernetesObject[], images: Images) {
   const wanted = new Map(Object.entries(images).map(([name, image]) => [repositoryOf(name), image]))
   let count = 0
   const put = (container: Container): Container => {
@@ -17,8 +24,7 @@ export function putImages(service: string, objects: readonly KubernetesObject[],
     return container['image'] === image ? container : { ...container, image }
   }
   const edited = objects.map((object) => editPodSpecs(object, (spec) => editContainers(spec, put)))
-  if (count === 0 && wanted.size > 0) throw noneOccurs(service, Object.keys(images), imagesOf(objects))
-  return edited
+  return { edited, count }
 }
 
 /** As they stand in containers, each once. */
@@ -50,14 +56,18 @@ export function repositoryOf(image: unknown): string | null {
 const mostShown = 8
 
 function noneOccurs(service: string, names: readonly string[], found: readonly string[]) {
-  const shown = found.slice(0, mostShown).join(', ')
-  const more = found.length > mostShown ? `, and ${found.length - mostShown} more` : ''
-  const has = found.length === 0 ? 'it has no containers' : `its images are ${shown}${more}`
   return failedError(
     'IMAGE_NOT_DESCRIBED',
-    `what describes ${service} uses no image named ${names.join(' or ')}: ${has}`,
+    `what describes ${service} uses no image named ${names.join(' or ')}: ${whatImages(found)}`,
     {
       hint: `call the image ${names[0]} there, or say under \`images\` which name means which service`,
     },
   )
+}
+
+/** For people: `its images are nginx:1, web`. */
+export function whatImages(images: readonly string[]): string {
+  if (images.length === 0) return 'it has no containers'
+  const more = images.length > mostShown ? `, and ${images.length - mostShown} more` : ''
+  return `its images are ${images.slice(0, mostShown).join(', ')}${more}`
 }

@@ -32,7 +32,8 @@ export async function kustomizedObjects(path: string, request: RenderRequest): P
   }
 }
 
-const plainPath = (path: string): string => path.replace(/^(?:\.\/)+|\/+$/g, '')
+/** `./deploy/` as trees have it: `deploy`. */
+export const plainPath = (path: string): string => path.replace(/^(?:\.\/)+|\/+$/g, '')
 
 /** At their paths in the repository, below a folder. */
 export async function layFiles(folder: string, files: DeployFiles): Promise<void> {

@@ -1,5 +1,15 @@
 /** Text of manifests as objects: YAML as kubectl reads it, several documents to a file, Lists taken apart. */
-import { type Document, isCollection, isMap, isSeq, LineCounter, type ParsedNode, parseAllDocuments, visit } from 'yaml'
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseAllDocuments,
+  parseDocument,
+  visit,
+} from 'yaml'
 import { isTooDeepToParse } from '../../../config/yaml-depth.ts'
 import { type Location, usageError } from '../../../model/index.ts'
 import type { KubernetesObject } from '../api/index.ts'
@@ -26,6 +36,14 @@ export function readManifests(text: string, file: string): Described[] {
     const value = plainOf(document, budget, at)
     return value === null ? [] : objectsIn(value, document.contents, at)
   })
+}
+
+/** One document as plain data, for those who do not answer for it: null where it is empty or no YAML. */
+export function readDocument(text: string): unknown {
+  if (text.length > maxCharacters || isTooDeepToParse(text)) return null
+  const document = parseDocument(text, { ...asKubectlReads, prettyErrors: false })
+  if (document.errors.length > 0 || keyMistake(document) !== null) return null
+  return plainOf(document, { left: maxValues }, () => ({ file: 'chart' }))
 }
 
 /** YAML 1.1 but for what Go's parser leaves alone: dates, and numbers in base 60 such as `22:22`. */

@@ -36,6 +36,7 @@ import { awaitHealth } from './rollout/await-health.ts'
 import { ensureNamespace } from './rollout/namespace.ts'
 import { rollOut, takeAway } from './rollout/roll-out.ts'
 import { type ClusterSession, type OpenSession, sessionOpener, told } from './session.ts'
+import { rollOutBy } from './staged/index.ts'
 
 export type KubernetesTargetOptions = {
   config: KubernetesConfig
@@ -149,8 +150,10 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       signal: context.signal,
     })
     const fingerprint = fingerprintWith(key, request.variables)
-    return await rollOut({
+    return await rollOutBy({
       ...{ session, place, service, context },
+      strategy: request.strategy,
+      url: urlOf(service),
       wanted: { generation: desired.generation, artifact: desired.artifact, fingerprint, objects },
       createNamespace: config.createNamespace,
       conflicts: request.isRepair ? 'force' : config.conflicts,
@@ -182,7 +185,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   return {
     kind: 'kubernetes',
     environment,
-    capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'conditional' },
+    capabilities: { drift: true, canary: true, trafficSplit: true, fencing: 'conditional' },
 
     async observe(services, signal) {
       return { reachable: true, services: await observe(services, signal) }

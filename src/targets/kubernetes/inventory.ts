@@ -17,6 +17,20 @@ export type Generation = {
   objects: KubernetesObject[]
   /** Brought by someone else: Helm. Absent where Trunkline applied everything. */
   installed?: Installed
+  /** Of a rollout in stages that is on its way. */
+  staged?: StageReached
+}
+
+/** How far a rollout in stages has come, for whoever goes on with it. */
+export type StageReached = {
+  /** Percent of new requests that the new set has been given. */
+  weight: number
+  /** When that was verified, in milliseconds since 1970; null: not yet. */
+  verifiedAt: number | null
+  /** The last stage has passed: what is described takes the place of both sets. */
+  isFinishing: boolean
+  /** Revisions that had the requests when it began, by Knative Service. */
+  revisions: Record<string, string>
 }
 
 /** What an installer brought, and keeps the records of. */
@@ -134,7 +148,8 @@ const isSame = (left: Inventory, right: Inventory): boolean =>
   left.settled?.generation === right.settled?.generation &&
   left.settled?.fingerprint === right.settled?.fingerprint &&
   left.pending?.generation === right.pending?.generation &&
-  left.pending?.fingerprint === right.pending?.fingerprint
+  left.pending?.fingerprint === right.pending?.fingerprint &&
+  JSON.stringify(left.pending?.staged) === JSON.stringify(right.pending?.staged)
 
 function secretOf(
   place: Place,

@@ -84,6 +84,7 @@ function observed(inventory: Inventory | undefined, live: ReadonlyMap<string, Ku
     fingerprint: pending === null ? (settled?.fingerprint ?? null) : null,
     instances,
     url: null,
+    ...(pending?.staged === undefined ? {} : { newSet: { weight: pending.staged.weight } }),
     ...(details.length > 0 ? { detail: details.join('; ') } : {}),
   }
 }

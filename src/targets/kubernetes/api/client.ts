@@ -33,6 +33,7 @@ export type ApiClient = {
   close(): Promise<void>
 }
 
+/** At a time, for requests. Each watch has one more of its own: it keeps it, and must never keep requests waiting. */
 const connections = 32
 const timeoutMs = 30_000
 const maxAnswerBytes = 256 * 1024 * 1024
@@ -43,20 +44,22 @@ const maxDelayMs = 5000
 export function openClient(connection: ClusterConnection, variables: NodeJS.ProcessEnv): ApiClient {
   const credentials = openCredentials(connection, variables)
   /** A connection says who it is: another certificate takes others. */
-  let pool: { dispatcher: Dispatcher; for: Credentials['certificate'] } | null = null
+  let pools: { requests: Dispatcher; streams: Dispatcher; for: Credentials['certificate'] } | null = null
 
-  function dispatcherFor(current: Credentials): Dispatcher {
-    if (pool !== null && pool.for === current.certificate) return pool.dispatcher
-    void pool?.dispatcher.close().catch(() => {})
-    pool = { dispatcher: openPool(connection, current), for: current.certificate }
-    return pool.dispatcher
+  function dispatcherFor(current: Credentials, isStream: boolean): Dispatcher {
+    if (pools === null || pools.for !== current.certificate) {
+      for (const old of [pools?.requests, pools?.streams]) void old?.close().catch(() => {})
+      const requests = openPool(connection, current, connections)
+      pools = { requests, streams: openPool(connection, current, null), for: current.certificate }
+    }
+    return isStream ? pools.streams : pools.requests
   }
 
   async function send(request: ApiRequest, isStream: boolean): Promise<Dispatcher.ResponseData> {
     for (let attempt = 1; ; attempt += 1) {
       request.signal.throwIfAborted()
       const current = await credentials.get(request.signal)
-      const outcome = await dispatch(dispatcherFor(current), connection, current, request, isStream)
+      const outcome = await dispatch(dispatcherFor(current, isStream), connection, current, request, isStream)
       if (outcome.kind === 'response') {
         const { response } = outcome
         if (response.statusCode < 400) return response
@@ -83,22 +86,22 @@ export function openClient(connection: ClusterConnection, variables: NodeJS.Proc
       return (await send(request, true)).body
     },
     async close() {
-      await pool?.dispatcher.destroy()
-      pool = null
+      await Promise.all([pools?.requests.destroy(), pools?.streams.destroy()])
+      pools = null
     },
   }
 }
 
-function openPool(connection: ClusterConnection, { certificate }: Credentials): Dispatcher {
+function openPool(connection: ClusterConnection, { certificate }: Credentials, most: number | null): Dispatcher {
   const tls = {
     ...(connection.certificateAuthority === null ? {} : { ca: connection.certificateAuthority }),
     ...(connection.serverName === null ? {} : { servername: connection.serverName }),
     ...(connection.skipVerification ? { rejectUnauthorized: false } : {}),
     ...(certificate === null ? {} : { cert: certificate.certificate, key: certificate.key }),
   }
-  if (connection.proxy !== null) return new ProxyAgent({ uri: connection.proxy, requestTls: tls, connections })
+  if (connection.proxy !== null) return new ProxyAgent({ uri: connection.proxy, requestTls: tls, connections: most })
   return new Pool(connection.server, {
-    connections,
+    connections: most,
     connect: { ...tls, timeout: 10_000 },
     keepAliveTimeout: 30_000,
     bodyTimeout: 0,

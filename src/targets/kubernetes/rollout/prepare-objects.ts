@@ -4,6 +4,7 @@ import { failedError } from '../../../model/index.ts'
 import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applySetId, inventoryName, labels, type Place } from '../names.ts'
 import type { ClusterSession } from '../session.ts'
+import { markStable } from '../staged/sets.ts'
 
 export async function prepareObjects(
   session: ClusterSession,
@@ -27,7 +28,7 @@ export async function prepareObjects(
         scope === undefined ? (await session.resources.find(object, signal)).isNamespaced : scope === 'Namespaced'
       const { namespace, ...metadata } = object.metadata
       return {
-        ...object,
+        ...markStable(object),
         metadata: {
           ...metadata,
           ...(isNamespaced ? { namespace: namespace ?? place.namespace } : {}),

@@ -79,7 +79,7 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
 export type Brought = { ok: true; installed?: Installed } | (Waited & { ok: false })
 
 /** Applied and healthy, or why not. */
-async function bring(
+export async function bring(
   { session, timeoutMs, context }: Pick<Rollout, 'session' | 'timeoutMs' | 'context'>,
   objects: readonly KubernetesObject[],
   force: boolean,
@@ -141,7 +141,7 @@ function wayBack({ installer }: Rollout, { installed }: Generation): (() => Prom
 }
 
 /** Removes what is no longer described, what rests on others first. */
-async function prune(
+export async function prune(
   { session, context }: Pick<Rollout, 'session' | 'context'>,
   candidates: readonly KubernetesObject[],
   wanted: readonly KubernetesObject[],

@@ -30,6 +30,8 @@ export type Playground = {
   git(...words: string[]): Promise<string>
   /** Replaces a piece of a file that must be there; answers nothing. */
   edit(file: string, from: string, to: string): Promise<void>
+  /** Replaces all of a file by what is made of it. */
+  change(file: string, how: (text: string) => string): Promise<void>
   write(file: string, text: string): Promise<void>
   /** Runs a program such as helm in the working copy; answers its output, throws where it fails. */
   tool(program: string, ...words: string[]): Promise<string>
@@ -183,6 +185,10 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
       const text = await readFile(path, 'utf8')
       if (!text.includes(from)) throw erroredError('DEMO_EDIT', `${file} does not contain what the story changes`)
       await writeFile(path, text.replace(from, to))
+    },
+    async change(file, how) {
+      const path = join(clone, file)
+      await writeFile(path, how(await readFile(path, 'utf8')))
     },
     write: (file, text) => writeFile(join(clone, file), text),
     async commit(message) {

@@ -1,10 +1,10 @@
 /** The shop's story: seven services from their first push through stage and demo to production, and the days after. */
 import { join } from 'node:path'
-import type { DeliveryResult } from '../../delivery/index.ts'
 import type { Plan } from '../../model/index.ts'
 import type { EnvironmentStatus } from '../../reporting/index.ts'
 import type { Playground } from '../playground.ts'
 import { type Chapter, expect, type Story } from '../story.ts'
+import { environmentOf, expectOutcome, sameBytes, short } from './telling.ts'
 
 const serviceCount = 7
 const replicas = 2
@@ -222,25 +222,6 @@ async function tagAndPush(playground: Playground, name: string): Promise<void> {
   await playground.git('push', '--quiet', 'origin', name)
 }
 
-async function environmentOf(playground: Playground, name: string): Promise<EnvironmentStatus> {
-  const [found] = await playground.status(name)
-  expect(found !== undefined, `there is an environment ${name}`)
-  return found
-}
-
-function expectOutcome(result: DeliveryResult, outcome: DeliveryResult['outcome']): void {
-  const error = (result as { error?: { message: string } }).error // What `--json` prints where a command could not run at all.
-  const why = [
-    error?.message,
-    ...(result.reasons ?? []).map((reason) => reason.message),
-    ...(result.environments ?? []).flatMap((environment) => environment.reasons.map((reason) => reason.message)),
-  ]
-  expect(
-    result.outcome === outcome,
-    `the outcome is ${outcome}, not ${result.outcome ?? 'an error'}: ${why.filter(Boolean).join('; ')}`,
-  )
-}
-
 const isWhole = (environment: EnvironmentStatus): boolean =>
   environment.services.every(
     (service) => service.instances?.ready === replicas && service.instances.desired === replicas,
@@ -248,10 +229,3 @@ const isWhole = (environment: EnvironmentStatus): boolean =>
 
 const instancesOf = (environment: EnvironmentStatus): number =>
   environment.services.reduce((sum, service) => sum + (service.instances?.ready ?? 0), 0)
-
-const sameBytes = (one: EnvironmentStatus, other: EnvironmentStatus): boolean =>
-  one.services.every(
-    (service) => other.services.find((known) => known.name === service.name)?.artifact === service.artifact,
-  )
-
-const short = (id: string | null): string => (id ?? '').slice(0, 12)

@@ -55,7 +55,7 @@ export type BranchRepository = {
   entries(commit: CommitId, patterns: readonly string[]): Promise<BranchEntry[]>
   /** With content; fetches what is missing, all at once. */
   read(entries: readonly BranchEntry[], signal: AbortSignal): Promise<BranchFile[]>
-  /** Commits that `tip` reaches whose message has this line, newest first. */
+  /** Commits that `tip` reaches whose message has this line: later ones first, whatever clocks said. */
   log(tip: CommitId, line: string, limit: number): Promise<LoggedCommit[]>
   /** The newest commit that changed any of the paths. */
   lastChange(tip: CommitId, paths: readonly string[]): Promise<LoggedCommit | null>
@@ -101,7 +101,8 @@ export function openBranchRepository(options: BranchRepositoryOptions): BranchRe
     tip: (branch, signal) => healing(() => work.tip(branch, signal)),
     entries: (commit, patterns) => work.entries(commit, patterns),
     read: (entries, signal) => work.read(entries, signal),
-    log: (tip, line, limit) => work.log(tip, ['--fixed-strings', `--grep=${line}`, `--max-count=${limit}`], []),
+    log: (tip, line, limit) =>
+      work.log(tip, ['--topo-order', '--fixed-strings', `--grep=${line}`, `--max-count=${limit}`], []),
     async lastChange(tip, paths) {
       const [commit] = paths.length === 0 ? [] : await work.log(tip, ['--max-count=1'], paths)
       return commit ?? null

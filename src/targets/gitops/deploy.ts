@@ -13,6 +13,7 @@ import {
 } from '../../model/index.ts'
 import type { ArtifactStore, Clock, RolloutRequest, TargetContext } from '../../ports/index.ts'
 import type { WantedImage } from './edit/index.ts'
+import type { ExpectedImage } from './following/argocd.ts'
 import type { Follower } from './following/follower.ts'
 import { openPullRequests } from './pull-request-flow.ts'
 import {
@@ -53,6 +54,9 @@ export function openDeploying(parts: GitOpsParts): Deploying {
   const { config, project, environment, repository, branch, follower, clock } = parts
   const where: ManifestBranch = { repository, branch, project, environment }
   const inTurn = oneAtATime()
+  const came = new Set<string>()
+  const keyOf = ({ deployment }: TargetContext, service: ServiceName, artifact: Digest) =>
+    `${deployment?.id} ${service} ${artifact}`
 
   const knownOf = (artifacts: ArtifactStore): ServicesKnown => ({
     placesOf: (service) => placesOf(service, parts),
@@ -80,12 +84,17 @@ export function openDeploying(parts: GitOpsParts): Deploying {
     }
   }
 
-  const follow = async (service: ServiceName, commit: CommitId, { signal, log }: TargetContext): Promise<Verdict> => {
+  const follow = async (
+    service: ServiceName,
+    commit: CommitId,
+    image: ExpectedImage | null,
+    { signal, log }: TargetContext,
+  ): Promise<Verdict> => {
     if (follower === null) {
       log(`${short(commit)} is in ${branch}: deployed, since nobody is named who brings it to a cluster`)
       return { ok: true }
     }
-    return await follower.wait({ ...followed(service), commit, contains: contains(commit, signal), signal, log })
+    return await follower.wait({ ...followed(service), commit, image, contains: contains(commit, signal), signal, log })
   }
 
   const bring = async (images: readonly ServiceImage[], why: CommitReason, context: TargetContext) => {
@@ -115,7 +124,7 @@ export function openDeploying(parts: GitOpsParts): Deploying {
     const ended = await inTurn(() => putBack(where, service, known, back, context.signal))
     if (ended.changes.length === 0) return [`there was nothing before to go back to in ${branch}`]
     context.log(`put ${service} back by ${short(ended.commit)}`)
-    const verdict = await follow(service, ended.commit, context)
+    const verdict = await follow(service, ended.commit, null, context)
     return verdict.ok ? [] : verdict.reasons.map(({ message }) => `and on the way back: ${message}`)
   }
 
@@ -126,7 +135,10 @@ export function openDeploying(parts: GitOpsParts): Deploying {
       const why = reasonFor(context, clock)
       const known = knownOf(context.artifacts)
       const together = context.deployment?.together ?? []
-      const others = together.filter((other) => other.service !== service)
+      // Those that came with an earlier one of them are there, and each looks after its own.
+      const others = together.filter(
+        (other) => other.service !== service && !came.has(keyOf(context, other.service, other.artifact)),
+      )
       const images = [{ service, artifact: desired.artifact }, ...others].map(
         (one): ServiceImage => ({
           service: one.service,
@@ -136,7 +148,9 @@ export function openDeploying(parts: GitOpsParts): Deploying {
       )
       const brought = await bring(images, why, context)
       tell(brought, branch, context)
-      const verdict = await follow(service, brought.commit, context)
+      for (const one of together) came.add(keyOf(context, one.service, one.artifact))
+      const expected = { digest: desired.artifact, names: namesOf(images[0]) }
+      const verdict = await follow(service, brought.commit, expected, context)
       if (verdict.ok) {
         context.report({ ready: 1, desired: 1, old: 0 })
         return verdict
@@ -145,6 +159,15 @@ export function openDeploying(parts: GitOpsParts): Deploying {
       return { ...verdict, reasons: [...verdict.reasons, ...back.map((text) => reason('put-back', text))] }
     },
   }
+}
+
+/** Repositories that the image may go by, as far as the configuration knows. */
+function namesOf(image: ServiceImage | undefined): string[] {
+  const placed = (image?.places ?? []).flatMap(({ place }) =>
+    place.kind === 'kustomize' ? [place.name] : place.kind === 'containers' ? [place.repository] : [],
+  )
+  const known = [image?.image.repository, image?.image.origin].filter((name) => name !== null && name !== undefined)
+  return [...placed, ...known]
 }
 
 function wantedImage(

@@ -56,6 +56,20 @@ describe('an Application of Argo CD', () => {
     assert.equal(judge({ sync: sync('OutOfSync'), operationState: operation('Failed', older) })[0], 'waiting')
   })
 
+  test('is not done while another image of that name runs, where that can be told', () => {
+    const image = { digest: `sha256:${'a'.repeat(64)}`, names: ['registry.example/shop/web'] }
+    const judged = (images: string[] | undefined) => {
+      const status = { sync: sync('Synced'), health: health('Healthy'), summary: { images } }
+      return brief(judgeApplication({ status }, contains, image))
+    }
+    assert.deepEqual(judged([`mirror.example/web@${image.digest}`, 'mirror.example/web:v1']), ['done'])
+    assert.deepEqual(judged([]), ['done'])
+    assert.deepEqual(judged(undefined), ['done'])
+    assert.deepEqual(judged(['docker.io/redis:7']), ['done'])
+    const what = 'Synced, Healthy at 183fa8a34684, and what runs is mirror.example/web:v1'
+    assert.deepEqual(judged(['docker.io/redis:7', 'mirror.example/web:v1']), ['waiting', what, true])
+  })
+
   test('has failed when the sync of the commit failed, or failed twice and is tried again', () => {
     const refused = {
       group: 'apps',

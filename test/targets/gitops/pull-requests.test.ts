@@ -4,12 +4,15 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { systemClock } from '../../../src/clock/index.ts'
+import type { Digest } from '../../../src/model/index.ts'
 import { TrunklineError } from '../../../src/model/index.ts'
-import { repositoryName } from '../../../src/targets/gitops/repository/pull-requests.ts'
+import { openPullRequests } from '../../../src/targets/gitops/pull-request-flow.ts'
+import { openPullRequestHost, repositoryName } from '../../../src/targets/gitops/repository/pull-requests.ts'
 import { startGitHttpServer } from '../../parts/git-http-server.ts'
 import { type PullRequestHost, startPullRequestHost } from '../../parts/pull-request-host.ts'
 import { type GitOpsContext, type GitOpsUnderTest, openGitOps, requestOf } from './gitops-under-test.ts'
-import { digestOf } from './manifest-repository.ts'
+import { digestOf, reasonOf } from './manifest-repository.ts'
 
 const path = 'apps/carts/stage/kustomization.yaml'
 const before = '# carts\nimages:\n- name: carts\n  newTag: v1\n'
@@ -105,6 +108,40 @@ describe('a pull request', () => {
     assert.equal(shop.host.requests.length, 1)
     await shop.host.merge(1, 'merge')
     assert.deepEqual(await verdict, { ok: true })
+  })
+
+  test('goes back too, by another one that nobody waits for', async () => {
+    await using shop = await hosted('github')
+    const { gitops, host } = shop
+    const context = gitops.context('d-stage-1')
+    const brought = shop.open().ensure(requestOf('carts', digestOf('a')), context)
+    await waiting(context)
+    await host.merge(1, 'squash')
+    assert.deepEqual(await brought, { ok: true })
+    const where = { repository: gitops.manifests.open(), branch: 'main', project: 'shop', environment: 'stage' }
+    const flow = openPullRequests({
+      ...{ where, clock: systemClock, timeoutMs: 0, inTurn: (work) => work() },
+      host: openPullRequestHost({
+        config: { api: 'github', url: host.url, token: { value: token } },
+        repository: 'https://github.test/shop/manifests.git',
+        variables: {},
+      }),
+    })
+    const placesOfCarts = () => [{ files: path, place: { kind: 'kustomize', name: 'carts' } as const }]
+    const known = {
+      placesOf: placesOfCarts,
+      imageOf: (_: string, digest: Digest) => ({ digest, repository: null, origin: null }),
+    }
+    const why = { ...reasonOf('d-stage-1'), because: 'carts was not well.' }
+    const url = await flow.proposeBack('carts', known, why, context)
+    assert.equal(url, 'https://github.test/shop/manifests/pull/2')
+    assert.deepEqual(
+      [host.requests[1]?.branch, host.requests[1]?.title],
+      ['trunkline/stage/d-stage-1-back-carts', 'Put carts back in stage'],
+    )
+    await host.merge(2, 'merge')
+    assert.equal(`${await gitops.manifests.file(path)}\n`, before)
+    assert.equal(await flow.proposeBack('carts', known, why, context), null, 'there is nothing left to go back from')
   })
 
   test('that somebody closed is their no: refused', async () => {

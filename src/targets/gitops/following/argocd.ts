@@ -1,5 +1,6 @@
 /** An Argo CD `Application`: whether it is synced and healthy at a commit. Pure. */
 import { reason, short } from '../../../model/index.ts'
+import { parseImageName } from '../edit/index.ts'
 import {
   type Fields,
   type FollowedState,
@@ -34,8 +35,15 @@ const operationRevisions = (operation: Fields): string[] => [
   ...syncedRevisions(fields(fields(operation['operation'])['sync'])),
 ]
 
+/** What shall run: a digest, under any of these repositories. */
+export type ExpectedImage = { digest: string; names: readonly string[] }
+
 /** `contains`: whether a revision has the commit among its ancestors, or is it. */
-export function judgeApplication(application: ObjectStatus, contains: (revision: string) => boolean): Following {
+export function judgeApplication(
+  application: ObjectStatus,
+  contains: (revision: string) => boolean,
+  image: ExpectedImage | null = null,
+): Following {
   const status = fields(application.status)
   const sync = fields(status['sync'])
   const operation = fields(status['operationState'])
@@ -65,7 +73,11 @@ export function judgeApplication(application: ObjectStatus, contains: (revision:
   const isAtWork = phase === 'Running' && operationRevisions(operation).some(contains)
   if (!hasArrived || textOf(sync['status']) !== 'Synced' || isAtWork) return { kind: 'waiting', what: says, hasArrived }
   const health = textOf(fields(status['health'])['status'])
-  if (health === 'Healthy') return { kind: 'done' }
+  if (health === 'Healthy') {
+    const other = image === null ? null : otherImage(fields(status['summary']), image)
+    if (other === null) return { kind: 'done' }
+    return { kind: 'waiting', what: `${says}, and what runs is ${other}`, hasArrived }
+  }
   if (health !== 'Degraded') return { kind: 'waiting', what: says, hasArrived }
   const logTail = unhealthyResources(application)
   const [first] = logTail
@@ -76,6 +88,19 @@ export function judgeApplication(application: ObjectStatus, contains: (revision:
     afterMs: degradedAfterMs,
   }
 }
+
+/**
+ * An image of this name that runs in place of the expected one: then the file that was edited is not what makes it.
+ * null: the expected one runs, or nothing is told of it (scaled to nothing, a kind whose images Argo CD does not know).
+ */
+function otherImage(summary: Fields, { digest, names }: ExpectedImage): string | null {
+  const images = Array.isArray(summary['images']) ? summary['images'].map(textOf) : []
+  if (images.some((known) => known.includes(digest))) return null
+  const own = names.map(baseName)
+  return images.find((known) => own.includes(baseName(parseImageName(known)?.repository ?? ''))) ?? null
+}
+
+const baseName = (repository: string): string => repository.slice(repository.lastIndexOf('/') + 1)
 
 /** Argo CD tries five times, for minutes: what failed once may be an order of things, what failed twice is wrong. */
 function hasFailed(operation: Fields): boolean {

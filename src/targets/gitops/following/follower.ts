@@ -3,7 +3,12 @@ import { erroredError, type GitOpsFollower, reason, short, type Verdict } from '
 import type { Clock } from '../../../ports/index.ts'
 import { asTrunklineError, isNotFound } from '../../kubernetes/api/index.ts'
 import type { OpenSession } from '../../kubernetes/session.ts'
-import { revisionsOf as applicationRevisions, judgeApplication, stateOfApplication } from './argocd.ts'
+import {
+  revisionsOf as applicationRevisions,
+  type ExpectedImage,
+  judgeApplication,
+  stateOfApplication,
+} from './argocd.ts'
 import { revisionsOf as fluxRevisions, judgeFlux, stateOfFlux } from './flux.ts'
 import { type FollowedState, type Following, fields, type ObjectStatus, textOf } from './state.ts'
 import { unhealthyWorkloads } from './unhealthy-workloads.ts'
@@ -13,6 +18,8 @@ export type FollowRequest = {
   name: string
   namespace: string
   commit: string
+  /** What shall run then; null: whatever it is. */
+  image: ExpectedImage | null
   /** Whether a revision that the cluster speaks of has the commit in it. */
   contains(revision: string): Promise<boolean>
   signal: AbortSignal
@@ -84,7 +91,7 @@ export function openFollower({ config, session, clock }: FollowerOptions): Follo
         if (found === null) {
           if (nowMs - startedMs >= Math.min(missingPatienceMs, config.timeoutMs)) throw missing(kind, name, namespace)
         } else {
-          const state = await kind.judge(found.object, request.contains)
+          const state = await kind.judge(found.object, request)
           if (state.kind === 'done') return { ok: true }
           if (state.kind === 'failing') {
             failingSinceMs ??= nowMs
@@ -130,7 +137,8 @@ export function openFollower({ config, session, clock }: FollowerOptions): Follo
         },
       )
     }
-    const why = reason('not-healthy-in-time', `${name} is not healthy ${within}: ${kind.people} says ${says}`)
+    const what = state.kind === 'waiting' ? state.what : says
+    const why = reason('not-healthy-in-time', `${name} is not as it should be ${within}: ${kind.people} says ${what}`)
     const more = kind === argocd ? await unhealthyWorkloads(session, found.object) : []
     return { ok: false, reasons: [why], logTail: more }
   }
@@ -143,7 +151,7 @@ type FollowedKind = {
   people: string
   what: string
   collections: readonly string[]
-  judge(object: ObjectStatus, contains: (revision: string) => Promise<boolean>): Promise<Following>
+  judge(object: ObjectStatus, request: FollowRequest): Promise<Following>
   state(object: ObjectStatus): FollowedState
   nudges(
     path: string,
@@ -156,12 +164,12 @@ type FollowedKind = {
 const judging =
   (
     revisionsOf: (object: ObjectStatus) => string[],
-    judge: (object: ObjectStatus, contains: (revision: string) => boolean) => Following,
+    judge: (object: ObjectStatus, contains: (revision: string) => boolean, image: ExpectedImage | null) => Following,
   ): FollowedKind['judge'] =>
-  async (object, contains) => {
+  async (object, { contains, image }) => {
     const having = new Set<string>()
     for (const revision of revisionsOf(object)) if (await contains(revision)) having.add(revision)
-    return judge(object, (revision) => having.has(revision))
+    return judge(object, (revision) => having.has(revision), image)
   }
 
 const argocd: FollowedKind = {

@@ -283,6 +283,8 @@ function branchWork(cache: CacheRepository, location: RemoteLocation) {
       if (tips.get(ref) === to) return 'pushed'
       if ((tips.get(ref) ?? null) !== from) return 'lost-race'
       if (verdict.kind === 'unreachable') throw remoteFailure(code, location.label, end)
+      // Somebody holds the branch's lock for a moment.
+      if (verdict.kind === 'lost-race') return 'lost-race'
       throw rejected(location, branch, remoteSentence(end.stderr))
     },
   }

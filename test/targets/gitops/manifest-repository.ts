@@ -47,9 +47,17 @@ export async function createManifests(files: FileChanges): Promise<ManifestsUnde
     },
     async push(message, changes) {
       await person.git('pull', '--quiet', '--rebase', 'origin', 'main')
-      const commit = await person.commit(message, changes)
-      await person.push('origin', 'main')
-      return commit
+      await person.commit(message, changes)
+      // As people do it: again, where a controller was faster.
+      for (let attempt = 0; attempt < 20; attempt++) {
+        const isPushed = await person.push('origin', 'main').then(
+          () => true,
+          () => false,
+        )
+        if (isPushed) break
+        await person.git('pull', '--quiet', '--rebase', 'origin', 'main')
+      }
+      return await person.head()
     },
     file: (path, branch = 'main') => remote.git('show', `${branch}:${path}`),
     log: async (format, branch = 'main') =>

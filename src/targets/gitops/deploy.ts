@@ -54,9 +54,7 @@ export function openDeploying(parts: GitOpsParts): Deploying {
   const { config, project, environment, repository, branch, follower, clock } = parts
   const where: ManifestBranch = { repository, branch, project, environment }
   const inTurn = oneAtATime()
-  const came = new Set<string>()
-  const keyOf = ({ deployment }: TargetContext, service: ServiceName, artifact: Digest) =>
-    `${deployment?.id} ${service} ${artifact}`
+  const came = commitsByService()
 
   const knownOf = (artifacts: ArtifactStore): ServicesKnown => ({
     placesOf: (service) => placesOf(service, parts),
@@ -97,9 +95,18 @@ export function openDeploying(parts: GitOpsParts): Deploying {
     return await follower.wait({ ...followed(service), commit, image, contains: contains(commit, signal), signal, log })
   }
 
+  /** The first of those that begin together brings them all. */
   const bring = async (images: readonly ServiceImage[], why: CommitReason, context: TargetContext) => {
+    const [own, ...others] = images
     const host = parts.pullRequests()
-    if (host === null) return await inTurn(() => commitImages(where, images, why, context.signal))
+    const commit = async (): Promise<CommittedImages> => {
+      const commit = own === undefined ? null : came.take(why, own)
+      if (commit !== null) return { commit, changes: [] }
+      const brought = await commitImages(where, images, why, context.signal)
+      for (const other of others) came.put(why, other, brought.commit)
+      return brought
+    }
+    if (host === null) return await inTurn(commit)
     const timeoutMs = config.follow?.timeoutMs ?? null
     return await openPullRequests({ where, host, clock, timeoutMs, inTurn }).bring(images, why, context)
   }
@@ -135,10 +142,7 @@ export function openDeploying(parts: GitOpsParts): Deploying {
       const why = reasonFor(context, clock)
       const known = knownOf(context.artifacts)
       const together = context.deployment?.together ?? []
-      // Those that came with an earlier one of them are there, and each looks after its own.
-      const others = together.filter(
-        (other) => other.service !== service && !came.has(keyOf(context, other.service, other.artifact)),
-      )
+      const others = together.filter((other) => other.service !== service)
       const images = [{ service, artifact: desired.artifact }, ...others].map(
         (one): ServiceImage => ({
           service: one.service,
@@ -148,7 +152,6 @@ export function openDeploying(parts: GitOpsParts): Deploying {
       )
       const brought = await bring(images, why, context)
       tell(brought, branch, context)
-      for (const one of together) came.add(keyOf(context, one.service, one.artifact))
       const expected = { digest: desired.artifact, names: namesOf(images[0]) }
       const verdict = await follow(service, brought.commit, expected, context)
       if (verdict.ok) {
@@ -168,6 +171,23 @@ function namesOf(image: ServiceImage | undefined): string[] {
   )
   const known = [image?.image.repository, image?.image.origin].filter((name) => name !== null && name !== undefined)
   return [...placed, ...known]
+}
+
+/** Told once: whoever asks again looks at the branch itself. */
+function commitsByService() {
+  const commits = new Map<string, CommitId>()
+  const keyOf = ({ deployment }: CommitReason, { service, image }: ServiceImage) =>
+    `${deployment?.id} ${service} ${image.digest}`
+  return {
+    put(why: CommitReason, image: ServiceImage, commit: CommitId) {
+      commits.set(keyOf(why, image), commit)
+    },
+    take(why: CommitReason, image: ServiceImage): CommitId | null {
+      const commit = commits.get(keyOf(why, image)) ?? null
+      commits.delete(keyOf(why, image))
+      return commit
+    },
+  }
 }
 
 function wantedImage(

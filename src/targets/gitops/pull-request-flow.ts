@@ -42,6 +42,8 @@ type Asked =
   | { kind: 'open'; prepared: PreparedBranch & { kind: 'ready' }; pullRequest: PullRequest }
 
 const defaultTimeoutMs = 10 * 60_000
+/** Soon at first, for those that merge by themselves. */
+const firstLookMs = 500
 const lookEveryMs = 5000
 
 export function openPullRequests(options: PullRequestFlowOptions): PullRequestFlow {
@@ -102,13 +104,13 @@ export function openPullRequests(options: PullRequestFlowOptions): PullRequestFl
       const { pullRequest, prepared } = asked
       log(`waits until ${pullRequest.url} is merged`)
       const deadlineMs = clock.monotonicMs() + timeoutMs
-      for (;;) {
+      for (let pauseMs = firstLookMs; ; pauseMs = Math.min(lookEveryMs, pauseMs * 2)) {
         const now = await onBase(images, why, signal)
         if (now.kind === 'unchanged') return { commit: now.commit, changes: prepared.changes }
         const { state } = await host.look(pullRequest.number, signal)
         if (state === 'closed') throw closed(pullRequest)
         if (clock.monotonicMs() >= deadlineMs) throw stillOpen(pullRequest, where.environment, state)
-        await clock.sleep(lookEveryMs, signal)
+        await clock.sleep(pauseMs, signal)
       }
     },
 

@@ -139,7 +139,7 @@ describe('GitOps with a real Argo CD', { skip: missing, timeout: 300_000 }, () =
       namespace: 'gitops-idle',
     })
     await assert.rejects(
-      gitops.open({ follow: follow(8000) }).ensure(requestOf('idle', digestOf('a')), gitops.context('d-stage-1')),
+      gitops.open({ follow: follow(3000) }).ensure(requestOf('idle', digestOf('a')), gitops.context('d-stage-1')),
       { kind: 'errored', code: 'NOT_FOLLOWED' },
     )
     await assert.rejects(

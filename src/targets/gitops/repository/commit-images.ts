@@ -114,8 +114,10 @@ export async function prepareImages(
   const files = await openManifestFiles(repository, tip, [...new Set(patterns)], signal)
   const paths = new Set<string>()
   const changes: ServiceChange[] = []
+  // All of them first: a file is read once for all, and then edited.
+  const before = new Map(images.map(({ service, places }) => [service, commonDigest(files.images(places).images)]))
   for (const { service, image, places } of images) {
-    const from = commonDigest(files.images(places).images)
+    const from = before.get(service) ?? null
     const put = files.put(service, places, image)
     for (const path of put.paths) paths.add(path)
     if (put.isChanged) changes.push({ service, from, to: image.digest })

@@ -3,7 +3,7 @@
 import picomatch from 'picomatch'
 import { type BranchEntry, type BranchRepository, patternOptions } from '../../../git/index.ts'
 import { type CommitId, type Digest, refusedError, type ServiceName } from '../../../model/index.ts'
-import { decodeText, edit, type ImageName, type Refusal, readImages, type WantedImage } from '../edit/index.ts'
+import { decodeText, type Editor, type ImageName, openEditor, type Refusal, type WantedImage } from '../edit/index.ts'
 import type { ServicePlace } from './service-places.ts'
 
 export type ManifestFiles = {
@@ -21,7 +21,7 @@ export type ManifestFiles = {
   changed(): Array<{ path: string; mode: '100644' | '100755'; content: Uint8Array }>
 }
 
-type OpenFile = BranchEntry & { before: string; text: string }
+type OpenFile = BranchEntry & { before: string; editor: Editor }
 
 /** More files than a pattern for one service ever means. */
 const maxFiles = 2000
@@ -47,7 +47,7 @@ export async function openManifestFiles(
   for (const { content, ...entry } of await repository.read(plain, signal)) {
     const text = content.length > maxFileBytes ? null : decodeText(content)
     if (text === null) unreadable.add(entry.path)
-    else open.set(entry.path, { ...entry, before: text, text })
+    else open.set(entry.path, { ...entry, before: text, editor: openEditor(text, entry.path) })
   }
 
   /** Of what one pattern means, the first that cannot be edited at all. */
@@ -74,9 +74,8 @@ export async function openManifestFiles(
         const found = load(files)
         let matches = 0
         for (const file of found) {
-          const result = edit(file.text, file.path, [{ at: place, image }])
+          const result = file.editor.edit({ at: place, image })
           if (result.kind === 'refused') throw notUnderstood(result)
-          file.text = result.text
           isChanged ||= result.changed
           matches += result.matches
           if (result.matches > 0) paths.push(file.path)
@@ -95,7 +94,7 @@ export async function openManifestFiles(
         const unfit = oddFile(pattern)
         if (unfit !== null) return { images: [], files, refusal: unfit }
         for (const file of load(pattern)) {
-          const result = readImages(file.text, file.path, place)
+          const result = file.editor.images(place)
           if (result.kind === 'refused') return { images: [], files, refusal: result }
           images.push(...result.images)
           if (result.images.length > 0) files.push(file.path)
@@ -106,21 +105,29 @@ export async function openManifestFiles(
 
     replace(path, text) {
       const file = open.get(path)
-      if (file !== undefined) file.text = text
+      if (file !== undefined) file.editor = openEditor(text, path)
     },
 
-    text: (path) => open.get(path)?.text ?? null,
+    text(path) {
+      const file = open.get(path)
+      return file === undefined ? null : textOf(file)
+    },
 
     changed() {
-      return [...open.values()]
-        .filter(({ before, text }) => before !== text)
-        .map(({ path, mode, text }) => ({
-          path,
-          mode: mode === '100755' ? mode : '100644',
-          content: new TextEncoder().encode(text),
-        }))
+      return [...open.values()].flatMap((file) => {
+        const text = textOf(file)
+        if (text === file.before) return []
+        const mode = file.mode === '100755' ? file.mode : '100644'
+        return [{ path: file.path, mode, content: new TextEncoder().encode(text) }]
+      })
     },
   }
+}
+
+function textOf({ editor }: OpenFile): string {
+  const ended = editor.text()
+  if (ended.kind === 'refused') throw notUnderstood(ended)
+  return ended.text
 }
 
 function filesMeant(pattern: string): (path: string) => boolean {

@@ -202,12 +202,13 @@ function middleKinds({ kind, apiVersion }: Kind): Kind[] {
   return kind === 'CronJob' ? [{ apiVersion: 'batch/v1', kind: 'Job' }] : []
 }
 
-/** Of ReplicaSets only the newest revision is what is rolled out. */
+/** Of a Deployment's ReplicaSets only the newest revision is what is rolled out. A Knative Service has several Deployments. */
 function newestGeneration(objects: KubernetesObject[]): KubernetesObject[] {
   if (objects[0]?.kind !== 'ReplicaSet') return objects
   const revision = ({ metadata }: KubernetesObject) =>
     Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0)
-  return objects.sort((left, right) => revision(right) - revision(left)).slice(0, 1)
+  const byOwner = Map.groupBy(objects, ({ metadata }) => metadata.ownerReferences?.[0]?.uid)
+  return [...byOwner.values()].flatMap((own) => own.sort((left, right) => revision(right) - revision(left)).slice(0, 1))
 }
 
 async function listed(session: ClusterSession, kind: Kind, namespace: string | undefined, signal: AbortSignal) {

@@ -43,13 +43,14 @@ export async function takeBack(rollout: Omit<RolloutBy, 'strategy'>, found: Inve
         { ...inventory, pending: { ...pending, staged } },
         signal,
       )
-      await removeSet(rollout, divided.division.temporary)
+      // Before a Service leads to old and new pods alike again, the new ones must have gone.
+      await removeWhole(rollout, divided.division.temporary.filter(isDeployment))
     }
   }
   const outcome: Waited = before.length === 0 ? { ok: true } : await bring(rollout, before, true)
   if (!outcome.ok) return { isBack: false, reasons: [notBack(outcome)] }
   await prune(rollout, made, before)
-  for (const object of unwanted) await deleteObject(session, object, signal)
+  await removeWhole(rollout, unwanted)
   await writeInventory(session, place, service, { ...inventory, pending: null }, signal)
   return { isBack: true, reasons: [reason('old-serves', 'what ran before serves again in full')] }
 }
@@ -74,15 +75,15 @@ const notBack = ({ reasons }: Waited & { ok: false }): Reason =>
     `what ran before could not be brought back in full: ${reasons.map(({ message }) => message).join('; ')}`,
   )
 
-/** Before a Service leads to old and new pods alike again, the new ones must have gone. */
-async function removeSet(
+/** With everything that was made of them: what comes by the same name must not meet it. */
+async function removeWhole(
   { session, context, timeoutMs }: Omit<RolloutBy, 'strategy'>,
-  temporary: readonly KubernetesObject[],
+  objects: readonly KubernetesObject[],
 ): Promise<void> {
   const { signal } = context
   const deadline = performance.now() + timeoutMs
   await Promise.all(
-    temporary.filter(isDeployment).map(async (object) => {
+    objects.map(async (object) => {
       await deleteObject(session, object, signal, 'Foreground')
       while ((await session.read(object, object.metadata.name, object.metadata.namespace, signal)) !== null) {
         if (performance.now() > deadline) return context.log(`${nameOf(object)} is still being deleted`)

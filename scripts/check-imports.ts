@@ -55,6 +55,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
     'artifacts/provenance.ts',
     'artifacts/sbom/bill-of-materials.ts',
     'artifacts/sbom/lockfile-names.ts',
+    'artifacts/copy-artifact.ts',
   ],
   reporting: ['model', 'ports', 'planning', 'ledger', 'delivery'],
   doctor: everything,

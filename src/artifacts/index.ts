@@ -3,7 +3,7 @@
  * (`unpack.ts`) and provenance (`provenance.ts`) are imported from their own files by who needs them.
  */
 import { resolve } from 'node:path'
-import type { ArtifactStoreLocation } from '../model/index.ts'
+import type { ArtifactStoreLocation, ServiceName } from '../model/index.ts'
 import type { ArtifactStore } from '../ports/index.ts'
 
 export type ArtifactStoreSurroundings = {
@@ -13,6 +13,8 @@ export type ArtifactStoreSurroundings = {
   repositoryRoot: string
   /** For registries: credentials, proxies, Docker's configuration. */
   environment: NodeJS.ProcessEnv
+  /** Services of the project: they may have a repository each. */
+  services: readonly ServiceName[]
 }
 
 type Adapters = {
@@ -28,8 +30,13 @@ const adapters: Adapters = {
     const { createLayoutStore } = await import('./oci-layout/index.ts')
     return createLayoutStore(path === null ? defaultDirectory : resolve(repositoryRoot, path))
   },
-  async 'oci-registry'({ repository, insecure }, { environment }) {
-    const { createRegistryStore } = await import('./oci-registry/index.ts')
+  async 'oci-registry'({ repository, insecure }, { environment, services }) {
+    const { createRegistryStore, createServiceRepositories, servicePlaceholder } = await import(
+      './oci-registry/index.ts'
+    )
+    if (repository.includes(servicePlaceholder)) {
+      return createServiceRepositories({ repository, insecure, environment, services })
+    }
     return createRegistryStore({ repository, insecure, environment })
   },
 }

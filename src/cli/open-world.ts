@@ -106,6 +106,7 @@ const openArtifacts = ({ project, home, environment }: WorldOptions, root: strin
     defaultDirectory: home.artifacts(project.name),
     repositoryRoot: root,
     environment,
+    services: Object.keys(project.services),
   })
 
 function openTargetOf(

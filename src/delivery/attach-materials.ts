@@ -31,7 +31,7 @@ export async function attachMaterials(
     return content === undefined || bytes > maxBytes ? [] : [{ path, text: Buffer.from(content).toString('utf8') }]
   })
   const { referrer, unread } = billOfMaterials({ artifact, name: service, lockfiles })
-  if (referrer !== null) await world.artifacts.attach(artifact, referrer, signal)
+  if (referrer !== null) await world.artifacts.forService(service).attach(artifact, referrer, signal)
   if (unread.length === 0 && bytes <= maxBytes) return
   const which = bytes > maxBytes ? 'some lockfiles, which are too large' : unread.join(', ')
   world.progress({ kind: 'note', message: `the bill of materials of ${service} is without ${which}` })

@@ -6,6 +6,7 @@ import type { CheckRecord, Reason } from '../model/index.ts'
 import { erroredError, reason } from '../model/index.ts'
 import type { ReleasePlan, ReleaseStep } from '../planning/index.ts'
 import type { Engine } from './engine.ts'
+import { placeArtifacts } from './place-artifacts.ts'
 import { planReleaseOf } from './plan-release-of.ts'
 import { keepWhatIsDone, recordFailure, recordRelease } from './record-release.ts'
 import type { MadeRelease, ReleaseOptions } from './recorded-release.ts'
@@ -44,6 +45,7 @@ export async function makeRelease(
   if (learned.red !== null) {
     return await recordFailure(engine, study, learned.red, [...learned.builds.values()], learned.checks, options)
   }
+  if (!options.checksOnly) await placeArtifacts(engine, study.project, learned.artifacts, options.signal)
   await engine.world.boundary('built')
   const made = await recordRelease(engine, study, learned, options)
   if (made.kind !== 'spoiled') return made

@@ -1,8 +1,9 @@
 /** What a commit needs before it has a release. */
 import { readRecords, type Voided } from '../ledger/index.ts'
-import type { Digest } from '../model/index.ts'
+import type { BuildRecord, Digest } from '../model/index.ts'
 import type { ReleasePlan } from '../planning/index.ts'
 import { planRelease } from '../planning/index.ts'
+import type { ArtifactStore } from '../ports/index.ts'
 import type { Engine } from './engine.ts'
 import type { ReleaseOptions } from './recorded-release.ts'
 import type { Study } from './study.ts'
@@ -17,12 +18,12 @@ export async function planReleaseOf(engine: Engine, study: Study, options: Relea
     builds: [...new Set(Object.values(study.inputHashes))],
     checks: [...new Set(checkHashes)],
   })
-  const recorded = [...new Set([...records.builds.values()].map((record) => record.artifact))]
   const missing = new Set<Digest>()
   if (options.mayBuild && !options.checksOnly) {
     await Promise.all(
-      recorded.map(async (digest) => {
-        if (!(await engine.world.artifacts.has(digest, options.signal))) missing.add(digest)
+      [...placesOf(engine, records.builds.values())].map(async ([digest, stores]) => {
+        const found = await Promise.all([...stores].map((store) => store.has(digest, options.signal)))
+        if (!found.includes(true)) missing.add(digest)
       }),
     )
   }
@@ -38,6 +39,15 @@ export async function planReleaseOf(engine: Engine, study: Study, options: Relea
     retriesRed: options.retriesRed,
   })
   return voided.length === 0 ? planned : withVoided(planned, voided)
+}
+
+/** Where artifacts on record were put: mostly one place for all. */
+function placesOf({ world }: Engine, records: Iterable<BuildRecord>): Map<Digest, Set<ArtifactStore>> {
+  const places = new Map<Digest, Set<ArtifactStore>>()
+  for (const { artifact, service } of records) {
+    places.set(artifact, (places.get(artifact) ?? new Set()).add(world.artifacts.forService(service)))
+  }
+  return places
 }
 
 /** Records that somebody pushed without a builder's signature are absent, and what is built for it says so. */

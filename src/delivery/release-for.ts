@@ -31,6 +31,11 @@ export async function releaseFor(engine: Engine, scene: Scene, choice: ReleaseCh
 
 /** A store that was emptied, or another machine's own store: the bytes can be built again where building is allowed. */
 async function hasAllBytes(engine: Engine, release: Release, signal: AbortSignal): Promise<boolean> {
-  const found = await Promise.all(artifactsOf(release).map((digest) => engine.world.artifacts.has(digest, signal)))
+  const { artifacts } = engine.world
+  const services = Object.entries(release.services)
+  const isOne = services.every(([name]) => artifacts.forService(name) === artifacts)
+  const found = isOne
+    ? await Promise.all(artifactsOf(release).map((digest) => artifacts.has(digest, signal)))
+    : await Promise.all(services.map(([name, { artifact }]) => artifacts.forService(name).has(artifact, signal)))
   return found.every(Boolean)
 }

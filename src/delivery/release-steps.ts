@@ -141,8 +141,9 @@ async function runBuild(
         },
       )
     }
-    await world.artifacts.put(artifact, context.signal)
-    const provenance = await world.artifacts.attach(
+    const store = world.artifacts.forService(step.service)
+    await store.put(artifact, context.signal)
+    const provenance = await store.attach(
       artifact.digest,
       provenanceStatement({
         artifact: artifact.digest,

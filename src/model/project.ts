@@ -41,7 +41,12 @@ export type ArtifactStoreLocation =
       kind: 'oci-layout' /** Absolute, or relative to the repository; null: under Trunkline's home. */
       path: string | null
     }
-  | { kind: 'oci-registry' /** `registry.example/shop` */; repository: string; insecure: boolean }
+  | {
+      kind: 'oci-registry'
+      /** `registry.example/shop`; with `{service}` as a part of its path, each service has one of its own. */
+      repository: string
+      insecure: boolean
+    }
 
 /** What belongs to a build. With `keys`, only those keys of a structured file (dotenv, JSON, YAML, TOML) do. */
 export type Input = { pattern: string; keys?: string[] }

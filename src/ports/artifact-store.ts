@@ -73,6 +73,11 @@ export type ArtifactStore = {
    * layout on disk). `service` is who runs it: in some stores each service has a repository of its own. Asks nobody.
    */
   imageReference(digest: Digest, service: ServiceName): string | null
+  /**
+   * The part that keeps one service's artifacts: what is built for it goes there, and what it runs is there. The store
+   * itself, where all artifacts are in one place.
+   */
+  forService(service: ServiceName): ArtifactStore
   has(digest: Digest, signal: AbortSignal): Promise<boolean>
   /** Idempotent; uploads only what is missing. */
   put(artifact: PackedArtifact, signal: AbortSignal): Promise<void>

@@ -300,6 +300,17 @@ describe('values', () => {
       repository: '127.0.0.1:5000/shop',
       insecure: true,
     })
+    assert.deepEqual(artifacts('oci://registry.example/shop/{service}'), {
+      kind: 'oci-registry',
+      repository: 'registry.example/shop/{service}',
+      insecure: false,
+    })
+    for (const text of [
+      'oci://{service}/shop',
+      'oci://registry.example/{service}/{service}',
+      'oci://registry.example/{name}',
+    ])
+      assert.ok('problems' in parseProject({ text: `${minimal}artifacts: "${text}"\n`, file }), text)
   })
 
   it('write paths in one way', () => {

@@ -41,8 +41,9 @@ export function createStore(): SimulatedStore {
             return effect()
           },
         })
-      return {
+      const whole: ArtifactStore = {
         location: 'oci://registry.example/shop',
+        forService: () => whole,
         imageReference: (digest) => `registry.example/shop@${digest}`,
         has: (digest, signal) => ask(signal, () => artifacts.has(digest)),
         put: (artifact, signal) => ask(signal, () => void artifacts.add(artifact.digest)),
@@ -68,6 +69,7 @@ export function createStore(): SimulatedStore {
             (attached.get(subject) ?? []).map((digest) => ({ mediaType: 'text/plain', digest, size: 0 })),
           ),
       }
+      return whole
     },
   }
   return simulated

@@ -35,6 +35,10 @@ export class MemoryStore implements ArtifactStore {
     return null
   }
 
+  forService(): ArtifactStore {
+    return this
+  }
+
   async has(digest: Digest): Promise<boolean> {
     return this.manifests.has(digest)
   }

@@ -171,10 +171,11 @@ export function createLayoutStore(directory: string): ArtifactStore {
     (...rest: Arguments) =>
       atStore(directory, () => work(...rest))
 
-  return {
+  const store: ArtifactStore = {
     location,
 
     imageReference: () => null,
+    forService: () => store,
 
     has: guarded(async (digest: Digest, signal: AbortSignal) => {
       throwIfAborted(signal)
@@ -250,6 +251,7 @@ export function createLayoutStore(directory: string): ArtifactStore {
       return removeAll(new Set(artifacts), kept, signal)
     }),
   }
+  return store
 }
 
 const sweptMeanwhile = (location: string) =>

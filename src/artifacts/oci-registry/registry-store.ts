@@ -77,10 +77,11 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
     return isNear && origin.repository !== client.place.repository ? [origin.repository, ...mountFrom] : [...mountFrom]
   }
 
-  return {
+  const store: ArtifactStore = {
     location: `oci-registry at ${client.label}`,
 
     imageReference: (digest) => `${client.label}@${digest}`,
+    forService: () => store,
 
     async has(digest, signal) {
       return (await resolveManifest(client, digest, signal)) !== null
@@ -143,4 +144,5 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
       return removeManifests(client, { artifacts, kept, read, signal })
     },
   }
+  return store
 }

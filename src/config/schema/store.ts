@@ -6,6 +6,8 @@ import { type Mistake, show } from '../mistake.ts'
 import { addMistake, mustBe, notAvailable } from './shapes.ts'
 
 const expected = '`oci-layout`, `oci-layout:path` or `oci://host/repository`'
+/** Where each service has a repository of its own. */
+const servicePlaceholder = '{service}'
 const later = { noun: 'artifact store', words: ['s3'], available: ['oci-layout', 'oci'] }
 /** Host with an optional port, then the repository's path as OCI distribution allows it. */
 const repositoryPattern =
@@ -29,7 +31,9 @@ function layoutAt(path: string): ArtifactStoreLocation | Mistake {
 }
 
 function registryAt(repository: string, insecure: boolean): ArtifactStoreLocation | Mistake {
-  if (repositoryPattern.test(repository)) return { kind: 'oci-registry', repository, insecure }
+  const placeholders = repository.split(servicePlaceholder).length - 1
+  const plain = placeholders === 1 ? repository.replace(`/${servicePlaceholder}`, '/service') : repository
+  if (repositoryPattern.test(plain)) return { kind: 'oci-registry', repository, insecure }
   if (/^[^/]*@/.test(repository)) {
     return {
       code: 'SECRET_IN_CONFIG',
@@ -40,7 +44,7 @@ function registryAt(repository: string, insecure: boolean): ArtifactStoreLocatio
   }
   const why = /:[^/]*$/.test(repository.replace(/^[^/]*/, ''))
     ? 'leave the tag out'
-    : 'it looks like `oci://registry.example/shop`, in lower case'
+    : 'it looks like `oci://registry.example/shop` or `oci://registry.example/shop/{service}`, in lower case'
   return { code: 'INVALID_VALUE', message: `${show(repository)} is no repository of a registry: ${why}` }
 }
 

@@ -83,6 +83,7 @@ function counting(store: MemoryStore, sent: { blobBytes: number }): ArtifactStor
   return {
     location: store.location,
     imageReference: () => store.imageReference(),
+    forService: () => store,
     has: (digest) => store.has(digest),
     manifest: (digest) => store.manifest(digest),
     document: (digest) => store.document(digest),

@@ -9,6 +9,7 @@ import { isNamedSame, isSameAttempt } from '../ledger/index.ts'
 import type { ActiveDeployment, DeploymentPlan, Reason, Waiting } from '../model/index.ts'
 import { reason, TrunklineError } from '../model/index.ts'
 import { approvalGate, holdGate, planDeployment, runningServices, yankGate } from '../planning/index.ts'
+import { builtEarlier } from './built-earlier.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
@@ -182,7 +183,8 @@ async function deployUnderLease(
   }
   // What came into the queue while a deployment was under way is newer than that, whoever goes on with it.
   const replaced = resumes === null ? older : null
-  return await runDeployment(engine, session, request, { plan, gathered, resumes, older: replaced })
+  const earlier = await builtEarlier(engine, request, snapshot)
+  return await runDeployment(engine, session, request, { plan, gathered, resumes, older: replaced, earlier })
 }
 
 /**

@@ -1,6 +1,14 @@
 /** One deployment from its start to its end: steps, verdict, reactions, and what history says of it. */
 import type { NewEvent } from '../ledger/index.ts'
-import type { ActiveDeployment, DeploymentId, DeploymentPlan, Reaction, Verdict, Waiting } from '../model/index.ts'
+import type {
+  ActiveDeployment,
+  DeploymentId,
+  DeploymentPlan,
+  Reaction,
+  Reason,
+  Verdict,
+  Waiting,
+} from '../model/index.ts'
 import { reason, TrunklineError } from '../model/index.ts'
 import { placesOf, runningServices } from '../planning/index.ts'
 import type { DeployRequest } from './deploy-request.ts'
@@ -24,6 +32,8 @@ export type PlannedDeployment = {
   resumes: ActiveDeployment | null
   /** What waited when the lease was taken. */
   older: Waiting | null
+  /** Said where the commit itself built nothing. */
+  earlier: Reason | null
 }
 
 type Run = PlannedDeployment & {
@@ -71,7 +81,7 @@ export async function runDeployment(
   return execution === null ? await succeed(run) : await fail(run, execution.step.id, execution.verdict)
 }
 
-async function begin({ engine, session, request, plan, resumes, older, id }: Run): Promise<void> {
+async function begin({ engine, session, request, plan, resumes, older, earlier, id }: Run): Promise<void> {
   const { world } = engine
   const { policy, candidate, trigger } = request
   const { deployment } = session.state()
@@ -83,13 +93,17 @@ async function begin({ engine, session, request, plan, resumes, older, id }: Run
     plan: plan.hash,
     services: plan.services.filter((service) => service.action !== 'none').map((service) => service.name),
     places: placesOf(plan),
-    reasons: resumes === null ? [] : [reason('resumed', `${world.holder.label} goes on with what was begun`)],
+    reasons: [
+      ...(resumes === null ? [] : [reason('resumed', `${world.holder.label} goes on with what was begun`)]),
+      ...(earlier === null ? [] : [earlier]),
+    ],
   })
   notify(engine, request, 'started', { plan: plan.hash })
   await world.boundary(`started ${policy.name}`)
 }
 
-async function succeed({ engine, session, request, plan, gathered, id, startedMs }: Run): Promise<EnvironmentResult> {
+async function succeed(run: Run): Promise<EnvironmentResult> {
+  const { engine, session, request, plan, gathered, earlier, id, startedMs } = run
   const { candidate, trigger, policy } = request
   const { unyanks } = gathered
   await engine.world.boundary(`verified ${policy.name}`)
@@ -107,11 +121,13 @@ async function succeed({ engine, session, request, plan, gathered, id, startedMs
     },
   )
   if (!closed) return cancelled(engine, request, id)
+  const reasons = earlier === null ? [] : [earlier]
   notify(engine, request, 'succeeded', {
+    reasons,
     durationMs: engine.world.clock.monotonicMs() - startedMs,
     plan: plan.hash,
   })
-  return resultOf(engine, request, 'succeeded', [], id)
+  return resultOf(engine, request, 'succeeded', reasons, id)
 }
 
 /** False where someone cancelled the deployment at the very last moment: their word stands in the ledger. */

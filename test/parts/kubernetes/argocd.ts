@@ -86,7 +86,7 @@ async function startServers(
     return made
   }
   const shared = {
-    PATH: [askPass(place('bin')), programs, environment['PATH'] ?? ''].join(delimiter),
+    PATH: [besideIt(place('bin'), cluster.programs), programs, environment['PATH'] ?? ''].join(delimiter),
     REDIS_PASSWORD: redis.password,
     ARGOCD_FAKE_IN_CLUSTER: 'true',
     ARGOCD_TLS_DATA_PATH: place('tls'),
@@ -131,10 +131,23 @@ async function startServers(
   return [controller, repoServer]
 }
 
-/** Git asks a program called `argocd` for passwords; in a release that one is all of Argo CD's programs. */
-function askPass(folder: string): string {
-  const script = ['#!/bin/sh', 'exec argocd-git-ask-pass "$@"', '']
-  writeFileSync(join(folder, 'argocd'), script.join('\n'), { mode: 0o755 })
+/**
+ * Programs that a release has beside it. Git asks one called `argocd` for passwords, which there is all of Argo CD's
+ * programs; manifests are made by `kustomize`, which kubectl has within itself.
+ */
+function besideIt(folder: string, kubernetesPrograms: string): string {
+  const script = (name: string, ...lines: string[]) =>
+    writeFileSync(join(folder, name), ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 })
+  script('argocd', 'exec argocd-git-ask-pass "$@"')
+  const kubectl = join(kubernetesPrograms, 'kubectl').replaceAll("'", `'\\''`)
+  script(
+    'kustomize',
+    'case "$1" in',
+    `  build) shift; exec '${kubectl}' kustomize "$@" ;;`,
+    `  version) exec '${kubectl}' version --client ;;`,
+    '  *) echo "only build and version are here" >&2; exit 2 ;;',
+    'esac',
+  )
   return folder
 }
 

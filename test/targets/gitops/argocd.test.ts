@@ -37,7 +37,7 @@ spec:
       containers: [{ name: main, image: "${image}" }]
 `
 
-describe('GitOps with a real Argo CD', { skip: missing, timeout: 300_000 }, () => {
+describe('GitOps with a real Argo CD', { skip: missing, timeout: 600_000 }, () => {
   let cluster: Cluster
   let argo: ArgoCd
   const follow = (timeoutMs = 120_000): GitOpsConfig['follow'] => ({

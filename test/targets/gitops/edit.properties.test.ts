@@ -105,6 +105,47 @@ test('of a generated file in any layout only the value that is meant changes', (
   )
 })
 
+test('edits made together come to the same as one after another', () => {
+  fc.assert(
+    fc.property(documents, layout, fc.array(fc.tuple(fc.nat(), newText), { maxLength: 6 }), (roots, how, choices) => {
+      const { text, spots } = writeYaml(roots, how)
+      const edits = choices.flatMap(([choice, wanted]) => {
+        const spot = spots[choice % spots.length]
+        const isTemplate = wanted.includes('{{') || String(spot?.value).includes('{{')
+        return spot === undefined || isTemplate ? [] : [valueEdit(spot, wanted)]
+      })
+      const together = edit(text, 'generated.yaml', edits)
+      assert.ok(together.kind === 'edited', JSON.stringify(together))
+      let one = text
+      for (const next of edits) {
+        const result = edit(one, 'generated.yaml', [next])
+        assert.ok(result.kind === 'edited')
+        one = result.text
+      }
+      assert.equal(together.text, one)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('several entries that are missing come into a kustomization in their order', () => {
+  const names = ['carts', 'web', 'users']
+  const digest = `sha256:${'a'.repeat(64)}` as Digest
+  const edits = names.map(
+    (name): Edit => ({ at: { kind: 'kustomize', name }, image: { digest, repository: null, origin: null } }),
+  )
+  for (const text of ['', 'images:\n', 'images: []\n', 'images:\n  - name: web\n']) {
+    const before = `resources: [../base]\n${text}`
+    const result = edit(before, 'kustomization.yaml', edits)
+    assert.ok(result.kind === 'edited', JSON.stringify(result))
+    for (const name of names)
+      assert.deepEqual(readImages(result.text, 'kustomization.yaml', { kind: 'kustomize', name }), {
+        kind: 'read',
+        images: [{ repository: name, tag: null, digest }],
+      })
+  }
+})
+
 test('of generated JSON only the value that is meant changes', () => {
   fc.assert(
     fc.property(

@@ -31,6 +31,9 @@ export function editContainerImages(
 export const containerImages = (file: LocatedText, place: ContainerImages): ImageName[] =>
   findContainers(file, place).map(({ name }) => name)
 
+export const containerExtents = (file: LocatedText, place: ContainerImages): Array<{ start: number; end: number }> =>
+  findContainers(file, place).map(({ node }) => node)
+
 type Found = { trail: Trail; node: LocatedScalar; name: ImageName }
 
 const lists = new Set(['containers', 'initContainers'])

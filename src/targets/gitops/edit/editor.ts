@@ -1,9 +1,9 @@
 /** One file that is edited in many places: parsed once for all of them, where they do not touch each other. */
-import { containerImages, editContainerImages } from './container-images.ts'
+import { containerExtents, containerImages, editContainerImages } from './container-images.ts'
 import { assertOwn, findNode } from './find.ts'
 import { editImageAtPath, imageAtPath } from './image-at-path.ts'
 import type { ImageName } from './image-name.ts'
-import { editKustomizeImage, kustomizeImage } from './kustomize-image.ts'
+import { editKustomizeImage, kustomizeExtent, kustomizeImage } from './kustomize-image.ts'
 import { type LocatedText, type Outline, outlineOf } from './located.ts'
 import { parseJson } from './parse-json.ts'
 import { parseYaml } from './parse-yaml.ts'
@@ -50,8 +50,10 @@ export function openEditor(text: string, file: string): Editor {
   return {
     edit: (one) =>
       answering(() => {
+        // What is meant may have been changed a moment ago: then even leaving it as it was would be wrong.
+        if (pending.length > 0 && isAmong(extentsOf(look().file, one), pending)) settle()
         let decided = splicesFor(look(), one)
-        if (decided.splices.some((splice) => pending.some((other) => isTouching(splice, other)))) {
+        if (isAmong(decided.splices, pending)) {
           settle()
           decided = splicesFor(look(), one)
         }
@@ -71,8 +73,24 @@ export function openEditor(text: string, file: string): Editor {
   }
 }
 
+type Extent = { start: number; end: number }
+
 /** An insertion has no extent: two at one place are in each other's way. */
-const isTouching = (one: Splice, other: Splice): boolean => one.start <= other.end && other.start <= one.end
+const isAmong = (extents: readonly Extent[], pending: readonly Extent[]): boolean =>
+  extents.some((one) => pending.some((other) => one.start <= other.end && other.start <= one.end))
+
+/** What an edit looks at, whether it changes it or not. */
+function extentsOf(file: LocatedText, { at }: Edit): Extent[] {
+  switch (at.kind) {
+    case 'value':
+    case 'image':
+      return findNode(file, at.document, at.path).nodes.slice(-1)
+    case 'kustomize':
+      return [kustomizeExtent(file, at)]
+    case 'containers':
+      return containerExtents(file, at)
+  }
+}
 
 export function answering<Answer>(work: () => Answer): Answer | Refusal {
   try {

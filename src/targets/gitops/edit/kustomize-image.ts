@@ -69,6 +69,14 @@ export function kustomizeImage(file: LocatedText, { name }: KustomizeImage): Ima
   }
 }
 
+/** The entry, or the list where it is missing, or all of the file. */
+export function kustomizeExtent(file: LocatedText, { name }: KustomizeImage): { start: number; end: number } {
+  const { root } = kustomizationOf(file)
+  const images = pairOf(root, 'images')
+  const list = images === undefined ? null : listOf(file, images)
+  return (list === null ? null : findEntry(file, list, name)) ?? list ?? root
+}
+
 function kustomizationOf(file: LocatedText): Kustomization {
   const documents = file.documents.filter(({ root }) => root !== null)
   const [document, second] = documents

@@ -96,10 +96,10 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
   const previews: Record<ServiceName, string> = {}
   for (const [targetName, services] of servicesByTarget(policy, state, release)) {
     const target = await world.target(policy, targetName)
-    problems.push(...rolloutsBeyond(target, targetName, services, request))
     const complete = services.filter((service) => variables[service]?.missing.length === 0)
     const requestOf = (service: ServiceName, fingerprint: Fingerprint | null) =>
       rolloutRequest(engine, request, service, variables, fingerprint)
+    problems.push(...(await rolloutsBeyond(target, targetName, services, request, requestOf)))
     const answer = await askTarget(target, services, complete, variables, requestOf, signal)
     if (!answer.reachable) {
       problems.push(...answer.reasons)
@@ -182,27 +182,39 @@ async function changesToPutBack(
 }
 
 /** Ways to roll out that a target does not have: said when planning, not half-way through. */
-function rolloutsBeyond(
-  { capabilities, kind }: Target,
+async function rolloutsBeyond(
+  target: Target,
   targetName: TargetName,
   services: readonly ServiceName[],
-  { release, policy, direction }: FactsRequest,
-): Reason[] {
+  { release, policy, direction, signal }: FactsRequest,
+  requestOf: (service: ServiceName, fingerprint: Fingerprint | null) => RolloutRequest[],
+): Promise<Reason[]> {
+  const { capabilities, kind } = target
   const environment = environmentOf(release, policy.name)
-  return services.flatMap((name) => {
-    const service = release.services[name]
-    if (service === undefined || service.run === null) return []
-    const { strategy } = rolloutFor(name, service, environment, direction)
-    if (!isStaged(strategy)) return []
-    if (strategy.kind === 'canary' ? capabilities.canary : capabilities.trafficSplit) return []
-    return [
-      reason(
-        'rollout-not-available',
-        `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}: target ${targetName} (${kind}) cannot divide requests`,
-        { file: 'trunkline.yaml', hint: 'choose one-at-a-time, half or all-at-once for it' },
-      ),
-    ]
-  })
+  const found = await Promise.all(
+    services.map(async (name): Promise<Reason[]> => {
+      const service = release.services[name]
+      if (service === undefined || service.run === null) return []
+      const { strategy } = rolloutFor(name, service, environment, direction)
+      if (!isStaged(strategy)) return []
+      const place = { file: 'trunkline.yaml', hint: 'choose one-at-a-time, half or all-at-once for it' }
+      const sentence = `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}`
+      if (strategy.kind === 'canary' ? !capabilities.canary : !capabilities.trafficSplit) {
+        const message = `${sentence}: target ${targetName} (${kind}) cannot divide requests`
+        return [reason('rollout-not-available', message, place)]
+      }
+      const [request] = requestOf(name, null)
+      const objections =
+        request === undefined ? [] : ((await target.objectionsTo?.({ ...request, strategy }, signal)) ?? [])
+      return objections.map(({ message, hint }) =>
+        reason('rollout-not-available', `${sentence}: ${message}`, {
+          ...place,
+          ...(hint === undefined ? {} : { hint }),
+        }),
+      )
+    }),
+  )
+  return found.flat()
 }
 
 /** Those that run, and those whose artifact a hook runs in: only they need their variables. */

@@ -147,6 +147,11 @@ export type Target = {
     signal: AbortSignal,
   ): Promise<Record<ServiceName, Fingerprint>>
   plan(requests: readonly RolloutRequest[], signal: AbortSignal): Promise<TargetPreview>
+  /**
+   * Why a service cannot be rolled out in the stages it asks for, by how it is described: asked when planning. Absent
+   * where `capabilities` says it all. Changes nothing.
+   */
+  objectionsTo?(request: RolloutRequest, signal: AbortSignal): Promise<Reason[]>
   /** Rolls one service to the desired generation. On a failed verdict the old generation is serving again, in full. */
   ensure(request: RolloutRequest, context: TargetContext): Promise<Verdict>
   remove(service: ServiceName, context: TargetContext): Promise<Verdict>

@@ -7,6 +7,7 @@ import {
   type Digest,
   type EnvironmentName,
   fillIn,
+  isStaged,
   type KubernetesConfig,
   passed,
   reason,
@@ -36,7 +37,7 @@ import { awaitHealth } from './rollout/await-health.ts'
 import { ensureNamespace } from './rollout/namespace.ts'
 import { rollOut, takeAway } from './rollout/roll-out.ts'
 import { type ClusterSession, type OpenSession, sessionOpener, told } from './session.ts'
-import { rollOutBy } from './staged/index.ts'
+import { rollOutBy, whyUndivided } from './staged/index.ts'
 
 export type KubernetesTargetOptions = {
   config: KubernetesConfig
@@ -201,6 +202,25 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
         )
         return Object.fromEntries(fingerprints.flat())
       })
+    },
+
+    async objectionsTo({ service, desired, strategy, files, variables: values }, signal) {
+      if (!isStaged(strategy)) return []
+      const rendered = await render({
+        ...{ project, environment, service, config, desired, strategy, signal },
+        namespace: placeOf(service).namespace,
+        files: await files(),
+        variables: values,
+        // Nothing of it is applied: kinds alone count.
+        imageOf: (digest) => `trunkline.invalid/${service}@${digest}`,
+        fingerprintKey: Buffer.alloc(32),
+        environmentVariables: variables,
+      }).catch((error: unknown) => {
+        // What is wrong with its description is told when it is deployed.
+        if (error instanceof TrunklineError && error.kind !== 'cancelled') return null
+        throw error
+      })
+      return rendered === null ? [] : whyUndivided(rendered.objects, strategy)
     },
 
     // What the objects are made of is in the plan already.

@@ -321,6 +321,62 @@ describe('a rollout in stages on a cluster', { skip: kubernetesMissing(), timeou
     }
   })
 
+  // No controller of the Gateway API runs here: what it is told is what is looked at.
+  test('an HTTPRoute is given the weights, between Services for the old and the new pods alone', async () => {
+    const namespace = await cluster.namespace('route')
+    const names = { plural: 'httproutes', singular: 'httproute', kind: 'HTTPRoute', listKind: 'HTTPRouteList' }
+    const free = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+    await cluster.apply({
+      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+      metadata: {
+        name: 'httproutes.gateway.networking.k8s.io',
+        annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api/pull/2997' },
+      },
+      spec: {
+        ...{ group: 'gateway.networking.k8s.io', names, scope: 'Namespaced' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: free } }],
+      },
+    })
+    const crd = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io'
+    await until('HTTPRoutes to be known', async () =>
+      (await cluster.api.get(crd))?.['status']?.conditions?.some(
+        (known: { type: string; status: string }) => known.type === 'Established' && known.status === 'True',
+      ),
+    )
+    const route: KubernetesObject = {
+      ...{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { name: 'web' } },
+      spec: { hostnames: ['shop.example'], rules: [{ backendRefs: [{ name: 'web', port: 80 }] }] },
+    }
+    const backends = async () => {
+      const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes/web`
+      const refs: Array<{ name: string; weight?: number }> = (await cluster.api.get(path))?.['spec'].rules[0]
+        .backendRefs
+      return refs.map(({ name, weight }) => `${name} ${weight ?? 'all'}`).join(', ')
+    }
+    assert.deepEqual(await rollOutBy(rolloutOf(namespace, 1, 'half', { more: [route] })), { ok: true })
+    const no = { ok: false as const, reasons: [{ code: 'stage-failed', message: 'works failed' }] }
+    for (const failing of [90, 101]) {
+      const story: string[] = []
+      const verdict = await rollOutBy(
+        rolloutOf(namespace, 2, canary(stage(10), stage(90), stage(100)), {
+          more: [route],
+          async verifyStage({ weight }) {
+            await untilEndpoints(namespace, 'web:1 x3')
+            await untilEndpoints(namespace, `web:2 x${weight === 10 ? 1 : 3}`, 'web-next')
+            story.push(await backends())
+            return weight === failing ? no : { ok: true }
+          },
+        }),
+      )
+      const weights = ['web 90, web-next 10', 'web 10, web-next 90', 'web 0, web-next 100']
+      assert.deepEqual(story, failing === 90 ? weights.slice(0, 2) : weights)
+      assert.deepEqual(codes(verdict), failing === 90 ? ['stage-failed', 'old-serves'] : [])
+      assert.equal(await backends(), 'web all')
+      await assertSettled(namespace, failing === 90 ? 1 : 2)
+      await until('its Service to go', async () => (await read(namespace, 'services', 'web-next')) === null)
+    }
+  })
+
   test('what cannot be divided is refused before anything is applied', async () => {
     const namespace = await cluster.namespace('whole')
     await rollOutBy(rolloutOf(namespace, 1, 'all-at-once'))

@@ -65,7 +65,8 @@ function divideOne(
       ...services.map((service) =>
         leadingTo(service, byRoutes && (weight < 100 || isRoutedService(service)) ? 'stable' : setAt(weight)),
       ),
-      ...[...routes.values()].map((route) => weighed(route, routed, weight)),
+      // At 0 as it is described: the Service of the new set may not be there yet.
+      ...[...routes.values()].map((route) => (weight === 0 ? route : weighed(route, routed, weight))),
     ],
     counted: (share) =>
       byRoutes || share === 0 || share === 100 ? null : { next: sizeAt(share), all: oldCount + sizeAt(share) },

@@ -32,6 +32,9 @@ export function nameRevision(object: KubernetesObject): KubernetesObject {
   return { ...object, spec: { ...spec, template: { ...rest, metadata: { ...metadata, name } } } }
 }
 
+export const hasNamedRevision = (object: KubernetesObject): boolean =>
+  isKnativeService(object) && specOf(object).template?.metadata?.name !== undefined
+
 /** The revision that has most requests now; null where none has any. */
 export function revisionServing(live: KubernetesObject): string | null {
   const { traffic = [], latestReadyRevisionName } = statusOf(live)

@@ -3,11 +3,12 @@
  * What an earlier rollout left half-way is taken back first, unless this one goes on with it.
  */
 import { isStaged, type Reason, reason, type Verdict } from '../../../model/index.ts'
+import type { KubernetesObject } from '../api/index.ts'
 import { type Generation, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
 import { ensureNamespace } from '../rollout/namespace.ts'
 import { prepareObjects } from '../rollout/prepare-objects.ts'
 import { rollOut } from '../rollout/roll-out.ts'
-import { nameRevision } from './divide-knative.ts'
+import { hasNamedRevision, nameRevision } from './divide-knative.ts'
 import { rollOutInStages } from './roll-out-in-stages.ts'
 import { divisionNow, type RolloutBy } from './staged-rollout.ts'
 import { takeBack } from './take-back.ts'
@@ -20,10 +21,11 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
   if (missing !== null) return { ok: false, reasons: [missing] }
   let inventory = await readInventory(session, place, service, signal)
   if (inventory.epoch > epoch) throw stale(service, place, epoch, inventory.epoch)
+  const again = { ...rollout, wanted: { ...rollout.wanted, objects: namedAsBefore(rollout, inventory) } }
   if (!isStaged(strategy)) {
-    if (inventory.pending?.staged === undefined) return await rollOut(rollout)
+    if (inventory.pending?.staged === undefined) return await rollOut(again)
     const back = await abandon(rollout, inventory)
-    return back.ok ? await rollOut(rollout) : back
+    return back.ok ? await rollOut(again) : back
   }
 
   // Named before they are made, so that whoever comes after knows them.
@@ -40,7 +42,8 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
     inventory = await readInventory(session, place, service, signal)
   }
   const { settled } = inventory
-  if (settled === null || settled.generation === wanted.generation) return await atOnce()
+  if (settled?.generation === wanted.generation) return await rollOut(again)
+  if (settled === null) return await atOnce()
 
   const begun = goesOn ? (inventory.pending?.staged ?? null) : null
   const found = await divisionNow({
@@ -65,6 +68,13 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
     inventory: { ...written, settled: settled satisfies Generation, pending },
     oldPods: old,
   })
+}
+
+/** What runs already keeps its revisions: the same under another name would start anew. */
+function namedAsBefore({ wanted }: RolloutBy, { settled }: Inventory): readonly KubernetesObject[] {
+  if (settled?.generation !== wanted.generation) return wanted.objects
+  const named = new Set(settled.objects.filter(hasNamedRevision).map(({ metadata }) => metadata.name))
+  return wanted.objects.map((object) => (named.has(object.metadata.name) ? nameRevision(object) : object))
 }
 
 /** Its objects are those of the chart's revision that is installed: there are no two of them side by side. */

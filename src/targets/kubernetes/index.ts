@@ -27,13 +27,16 @@ import type {
 } from '../../ports/index.ts'
 import { findDrift } from './drift/find-drift.ts'
 import { fingerprintKey, fingerprintWith } from './fingerprint-key.ts'
-import { allObjects, readInventory } from './inventory.ts'
+import { helmDescriptionOf, helmInstaller, helmVariables, type UpgradeOptions } from './helm/index.ts'
+import { allObjects, type Generation, readInventory } from './inventory.ts'
 import type { Place } from './names.ts'
 import { observeServices } from './observe.ts'
 import { jobOutcome, runJob } from './pods/run-job.ts'
 import { serviceLogs } from './pods/service-logs.ts'
 import { render } from './render/render.ts'
+import type { RenderRequest } from './render/render-request.ts'
 import { awaitHealth } from './rollout/await-health.ts'
+import type { Installer } from './rollout/installer.ts'
 import { ensureNamespace } from './rollout/namespace.ts'
 import { rollOut, takeAway } from './rollout/roll-out.ts'
 import { type ClusterSession, type OpenSession, sessionOpener, told } from './session.ts'
@@ -139,7 +142,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   ): Promise<Verdict> {
     const { service, desired } = request
     const place = placeOf(service)
-    const { objects } = await render({
+    const asked: RenderRequest = {
       ...{ project, environment, service, config, desired },
       namespace: place.namespace,
       strategy: request.strategy,
@@ -149,17 +152,36 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       fingerprintKey: key,
       environmentVariables: variables,
       signal: context.signal,
-    })
+    }
+    const isRepair = request.isRepair ?? false
+    const isInstalled = helmDescriptionOf(asked) !== null
+    const objects = isInstalled ? helmVariables(asked) : (await render(asked)).objects
+    const wantedChart = isInstalled
+      ? { request: asked, isRepair, takesOver: await isApplied(session, place, service, context.signal) }
+      : null
     const fingerprint = fingerprintWith(key, request.variables)
     return await rollOutBy({
-      ...{ session, place, service, context },
+      ...{ session, place, service, context, isInstalled },
+      installer: installerFor(session, place, context, wantedChart),
       strategy: request.strategy,
       url: urlOf(service),
       wanted: { generation: desired.generation, artifact: desired.artifact, fingerprint, objects },
       createNamespace: config.createNamespace,
-      conflicts: request.isRepair ? 'force' : config.conflicts,
+      conflicts: isRepair ? 'force' : config.conflicts,
       timeoutMs: config.timeoutMs,
     })
+  }
+
+  /** Charts of a service: the wanted one, or what is there already. */
+  function installerFor(
+    session: ClusterSession,
+    { namespace }: Place,
+    { signal }: Pick<TargetContext, 'signal'>,
+    chart: (UpgradeOptions & { request: RenderRequest }) | null,
+  ): Installer {
+    const cluster = { access: session.access, root, environmentVariables: variables, signal }
+    const wanted = chart === null ? null : { ...chart, request: { ...chart.request, ...cluster } }
+    return helmInstaller({ session, cluster, namespace, wanted })
   }
 
   async function driftOf(services: readonly ServiceName[], signal: AbortSignal): Promise<Drift[]> {
@@ -249,6 +271,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
             await told(earlier, () =>
               rollOut({
                 ...rolloutBasics(earlier, place, service, context),
+                ...restoring(earlier, place, context, wanted),
                 wanted,
                 createNamespace: false,
                 conflicts: 'force',
@@ -315,7 +338,16 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   }
 
   function rolloutBasics(session: ClusterSession, place: Place, service: ServiceName, context: TargetContext) {
-    return { session, place, service, context, timeoutMs: config.timeoutMs }
+    const installer = installerFor(session, place, context, null)
+    return { session, place, service, context, installer, timeoutMs: config.timeoutMs }
+  }
+
+  /** What an installer had brought comes back by it. */
+  function restoring(session: ClusterSession, place: Place, context: TargetContext, { installed }: Generation) {
+    if (installed === undefined) return {}
+    const installer = installerFor(session, place, context, null)
+    const install = async () => ({ ok: true as const, installed: await installer.restore(installed) })
+    return { isInstalled: true, installer: { ...installer, install } }
   }
 
   /** The key, or why there cannot be one. */
@@ -333,6 +365,12 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       }
     )
   }
+}
+
+/** Whether Trunkline itself brought there what runs. */
+async function isApplied(session: ClusterSession, place: Place, service: ServiceName, signal: AbortSignal) {
+  const { settled } = await readInventory(session, place, service, signal)
+  return settled !== null && settled.installed === undefined
 }
 
 /** What is wrong with what a service is described by, or with what the server thinks of it, is a verdict on it. */

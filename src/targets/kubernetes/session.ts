@@ -20,6 +20,8 @@ import {
 
 export type ClusterSession = {
   readonly name: string
+  /** As others reach it: programs that are started. */
+  readonly access: ClusterAccess
   readonly client: ApiClient
   readonly resources: Resources
   /** Ready when answered. Ends with `close`. */
@@ -63,6 +65,7 @@ async function openSession(access: ClusterAccess, surroundings: ConnectionSurrou
   const mirrors = new Map<string, Mirror>()
   return {
     name: client.name,
+    access,
     client,
     resources,
     async mirror(kind, namespace, signal) {

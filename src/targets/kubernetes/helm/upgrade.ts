@@ -17,7 +17,7 @@ import { rollBack, uninstall } from './go-back.ts'
 import { type HelmRelease, type HelmRequest, helmDescriptionOf, releaseOf } from './helm-request.ts'
 import { deployedIn, type HelmRevision, helmHistory, helmObjects, isPending } from './history.ts'
 import { postRenderer } from './post-render.ts'
-import { type HelmEnd, helmVersion, runHelm } from './run-helm.ts'
+import { type HelmEnd, type HelmVersion, helmVersion, runHelm } from './run-helm.ts'
 
 export type HelmUpgraded =
   | { ok: true; release: HelmRelease; revision: number; objects: KubernetesObject[] }
@@ -34,16 +34,28 @@ export function helmVariables(request: RenderRequest): KubernetesObject[] {
   return variables.kind === 'named' ? [made.configMap, made.secret] : notEmpty(made)
 }
 
+export type UpgradeOptions = {
+  /** Also where the same stands there already: what was changed by hand is put back. */
+  isRepair: boolean
+  /** What it makes may stand there already, made by Trunkline. */
+  takesOver: boolean
+}
+
 /** Throws `usage` and `failed` where the description is wrong, `errored` where helm cannot work at all. */
-export async function helmUpgrade(request: HelmRequest, session: ClusterSession): Promise<HelmUpgraded> {
+export async function helmUpgrade(
+  request: HelmRequest,
+  session: ClusterSession,
+  options: UpgradeOptions = { isRepair: false, takesOver: false },
+): Promise<HelmUpgraded> {
   const description = descriptionOf(request)
   const release = releaseOf(request, description)
   const known = await unlocked(request, release)
   const wanted = describeRelease(request)
   const last = known.at(-1)
-  if (last?.status === 'deployed' && last.description === wanted) return await installed(request, release, last)
+  const stands = last?.status === 'deployed' && last.description === wanted
+  if (stands && !options.isRepair) return await installed(request, release, last)
   const failure = await withChart(request, description, async (folder): Promise<HelmFailure | null> => {
-    const ended = await upgrade(request, { description, release, wanted, folder })
+    const ended = await upgrade(request, { ...options, description, release, wanted, folder })
     if (ended.ok) return null
     const said = isPlaceless(ended.said) ? await saidOfTemplates(request, release, folder, ended.said) : ended.said
     const failed = { said, release, chart: chartPath(request, description), root: folder.root }
@@ -67,10 +79,16 @@ function descriptionOf(request: RenderRequest): HelmDescription {
   return description
 }
 
-type Upgrade = { description: HelmDescription; release: HelmRelease; wanted: string; folder: ChartFolder }
+type Upgrade = UpgradeOptions & {
+  description: HelmDescription
+  release: HelmRelease
+  wanted: string
+  folder: ChartFolder
+}
 
-async function upgrade(request: HelmRequest, { description, release, wanted, folder }: Upgrade): Promise<HelmEnd> {
+async function upgrade(request: HelmRequest, given: Upgrade): Promise<HelmEnd> {
   const { config } = request
+  const { description, release, wanted, folder } = given
   const version = await helmVersion(request)
   const renderer = await postRenderer(folder.root, version, (text) => editRendered(text, request, description))
   return await renderer.during(() =>
@@ -79,7 +97,7 @@ async function upgrade(request: HelmRequest, { description, release, wanted, fol
         ...['upgrade', release.name, folder.chart, '--install', '--reset-values'],
         ...folder.values.flatMap((file) => ['--values', file]),
         ...['--description', wanted, '--timeout', `${Math.ceil(config.timeoutMs / 1000)}s`],
-        ...(config.conflicts === 'force' && version.major >= 4 ? ['--force-conflicts'] : []),
+        ...ownership(given, config.conflicts, version),
         ...renderer.arguments,
       ],
       timeoutMs: config.timeoutMs + slackMs,
@@ -87,6 +105,17 @@ async function upgrade(request: HelmRequest, { description, release, wanted, fol
       plugins: renderer.plugins,
     }),
   )
+}
+
+/** Helm 3 takes every field that it wants; what others own as a whole it asks about since 3.17. */
+function ownership(
+  { isRepair, takesOver }: UpgradeOptions,
+  conflicts: 'fail' | 'force',
+  { major, minor }: HelmVersion,
+) {
+  const forces = major >= 4 && (conflicts === 'force' || isRepair || takesOver)
+  const canTake = major >= 4 || minor >= 17
+  return [...(forces ? ['--force-conflicts'] : []), ...(takesOver && canTake ? ['--take-ownership'] : [])]
 }
 
 /** Helm 4 takes what templates make together before it reads it, and then no longer knows whose line is wrong. */

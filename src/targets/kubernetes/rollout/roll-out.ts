@@ -9,7 +9,15 @@ import type { TargetContext } from '../../../ports/index.ts'
 import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applyObject, deleteObject } from '../apply/server-side-apply.ts'
 import { inWaves } from '../apply/waves.ts'
-import { type Generation, type Installed, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
+import {
+  allObjects,
+  type Generation,
+  type Installed,
+  type Inventory,
+  readInventory,
+  stale,
+  writeInventory,
+} from '../inventory.ts'
 import { inventoryName, type Place } from '../names.ts'
 import type { ClusterSession } from '../session.ts'
 import { awaitHealth, type Wait, type Waited } from './await-health.ts'
@@ -52,10 +60,12 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
   const pending: Generation = { ...rollout.wanted, objects }
   inventory = await writeInventory(session, place, service, { ...inventory, epoch, pending }, signal)
 
+  // What an installer brought, and brings no more, is ours to take over.
+  const takesOver = inventory.settled?.installed !== undefined && !rollout.isInstalled
   const outcome = await bring(
     rollout,
     objects,
-    rollout.conflicts === 'force',
+    rollout.conflicts === 'force' || takesOver,
     rollout.isInstalled ? rollout.installer?.install : undefined,
   )
   if (outcome.ok) {
@@ -64,7 +74,7 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
     if (before !== undefined && before.release !== settled.installed?.release) {
       await rollout.installer?.remove(before.release, objects)
     }
-    await prune(rollout, [...(inventory.settled?.objects ?? []), ...leftovers], objects)
+    await prune(rollout, [...(inventory.settled?.objects ?? []), ...leftovers], allObjects(settled))
     await writeInventory(session, place, service, { ...inventory, settled, pending: null }, signal)
     return passed
   }
@@ -120,7 +130,10 @@ async function goBack(rollout: Rollout, inventory: Inventory, made: readonly Kub
   await prune(rollout, made, before)
   // Nothing vouches for a way back that did not work: the next attempt begins with what is on its way.
   const pending = outcome.ok ? null : inventory.pending
-  await writeInventory(session, place, service, { ...inventory, pending }, signal)
+  // Helm counts a way back as a revision of its own.
+  const restored = settled !== null && outcome.ok && outcome.installed ? { installed: outcome.installed } : {}
+  const stands = settled === null ? null : { ...settled, ...restored }
+  await writeInventory(session, place, service, { ...inventory, settled: stands, pending }, signal)
   if (!outcome.ok) {
     return [
       reason(

@@ -66,9 +66,11 @@ describe('GitOps with a real Argo CD', { skip: missing, timeout: 600_000 }, () =
       {
         'carts/all.yaml': deployment('carts', 'registry.test/carts:v1'),
         'web/all.yaml': deployment('web', 'registry.test/web:v1'),
+        'web/kustomization.yaml': 'kind: Kustomization\nresources: [all.yaml]   # just this\n',
       },
       {
         edits: [{ kind: 'yaml', file: '{service}/all.yaml', path: 'spec.template.spec.containers[name=main].image' }],
+        services: { web: [{ kind: 'kustomize', file: 'web/kustomization.yaml', image: 'registry.test/web' }] },
         follow: follow(),
       },
     )
@@ -86,7 +88,8 @@ describe('GitOps with a real Argo CD', { skip: missing, timeout: 600_000 }, () =
     assert.deepEqual(verdicts, [{ ok: true }, { ok: true }])
     assert.equal((await gitops.manifests.log('%s')).length, 2)
     assert.equal(await runs(namespace, 'carts'), `registry.test/carts@${digestOf('a')}`)
-    assert.equal(await runs(namespace, 'web'), `registry.test/web@${digestOf('b')}`)
+    // A new entry says where it is pulled from: the registry that artifacts are pushed to.
+    assert.equal(await runs(namespace, 'web'), `registry.test/shop/web@${digestOf('b')}`)
     const seen = await target.observe(['carts', 'web'], signal)
     assert.ok(seen.reachable)
     assert.deepEqual(seen.services['carts']?.instances, { ready: 1, desired: 1 })

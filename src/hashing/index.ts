@@ -22,10 +22,26 @@ export const sha256: (content: string | Uint8Array) => string =
 
 /** Digest of a value's canonical JSON. `domain` keeps values of different kinds from ever sharing a digest. */
 export function digestOf(domain: string, value: unknown): string {
-  const hash = crypto.createHash('sha256')
-  const writer = new CanonicalWriter((part) => hash.update(part))
+  const digest = growingDigest()
+  const writer = new CanonicalWriter(digest.take)
   writer.put(`trunkline.${domain}\0`)
   writer.write(value)
   writer.end()
-  return hash.digest('hex')
+  return digest.end()
+}
+
+/** SHA-256 of parts; one part alone, as of most values, is hashed in one call. */
+function growingDigest(): { take(part: string): void; end(): string } {
+  let first: string | null = null
+  let hash: crypto.Hash | null = null
+  return {
+    take(part) {
+      if (first === null) first = part
+      else {
+        hash ??= crypto.createHash('sha256').update(first)
+        hash.update(part)
+      }
+    },
+    end: () => hash?.digest('hex') ?? sha256(first ?? ''),
+  }
 }

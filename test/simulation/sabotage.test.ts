@@ -11,7 +11,7 @@ import { type Story, writeStory } from './story.ts'
 const maxHistories = 200
 
 function* storiesOf(count: number): Iterable<Story> {
-  for (let seed = 1; seed <= count; seed++) yield writeStory(seed)
+  for (let seed = 1; seed <= count; seed++) yield writeStory(seed, 10)
 }
 
 describe('the checkers notice when', () => {

@@ -133,7 +133,7 @@ const rolledBackPastMigration = written(
 const isState = (path: string): boolean => path === 'state.json'
 
 /** On fleets, in stages. */
-const inStages = Array.from({ length: 600 }, (_, seed) => writeStory(seed)).filter(
+const inStages = Array.from({ length: 600 }, (_, seed) => writeStory(seed, 10)).filter(
   ({ shape }) => shape >= firstFleetShape,
 )
 

@@ -7,7 +7,7 @@ import { simulateHistory } from './simulate-history.ts'
 import { writeStory } from './story.ts'
 import { tell } from './tell.ts'
 
-export type Share = { from: number; to: number; step: number; untilMs: number | null }
+export type Share = { from: number; to: number; step: number; fleets: number; untilMs: number | null }
 
 /** What histories were made of, so that nobody has to believe that they were about something. */
 export type Tally = Record<string, number>
@@ -19,10 +19,13 @@ export type WorkerMessage =
 
 const reportEvery = 25
 
-/** Histories are short-lived: with room for a few of them the collector has little to copy. */
-export const youngGeneration = { maxYoungGenerationSizeMb: 64 }
+/** Histories are short-lived: with room for some of them (a third of this) the collector has little to copy. */
+export const youngGeneration = { maxYoungGenerationSizeMb: 192 }
 
-export async function simulateShare(share: Share, post: (message: WorkerMessage) => void): Promise<void> {
+/** Errors are answers here, thousands of them; where one is a bug, the same history tells it again with some lines. */
+const linesOfBugs = 6
+
+async function simulateShare(share: Share, post: (message: WorkerMessage) => void): Promise<void> {
   let histories = 0
   let tally: Tally = {}
   const report = (): void => {
@@ -30,14 +33,16 @@ export async function simulateShare(share: Share, post: (message: WorkerMessage)
     histories = 0
     tally = {}
   }
+  Error.stackTraceLimit = 0
   for (let seed = share.from; seed < share.to; seed += share.step) {
     if (share.untilMs !== null && Date.now() >= share.untilMs) break
-    const story = writeStory(seed)
+    const story = writeStory(seed, share.fleets)
     const failure = await asideOfPromises(() => {
       const history = simulateHistory(story)
       count(tally, history)
-      const violations = checkHistory(history)
-      if (violations.length === 0) return null
+      if (checkHistory(history).length === 0) return null
+      Error.stackTraceLimit = linesOfBugs
+      const violations = checkHistory(simulateHistory(story))
       const shrunk = shrink(story)
       return {
         violations: violations.map(({ invariant, text }) => `${invariant}: ${text}`),
@@ -45,6 +50,7 @@ export async function simulateShare(share: Share, post: (message: WorkerMessage)
         shrunk,
       }
     })
+    Error.stackTraceLimit = 0
     if (failure !== null) post({ kind: 'failed', seed, ...failure })
     if (++histories === reportEvery) report()
   }
@@ -71,8 +77,6 @@ function count(tally: Tally, { world }: ReturnType<typeof simulateHistory>): voi
 }
 
 if (parentPort !== null && workerData !== null) {
-  // Errors are answers here, thousands of them; where one is a bug, its first lines say enough.
-  Error.stackTraceLimit = 3
   const port = parentPort
   await simulateShare(workerData as Share, (message) => port.postMessage(message)) // Written by simulate.ts.
 }

@@ -10,11 +10,12 @@ import { Worker } from 'node:worker_threads'
 import { asideOfPromises } from './scheduler.ts'
 import { simulateHistory } from './simulate-history.ts'
 import { type Share, type Tally, type WorkerMessage, youngGeneration } from './simulate-worker.ts'
-import { writeStory } from './story.ts'
+import { fleetsOfAHundred, writeStory } from './story.ts'
 import { tell } from './tell.ts'
 
 const usage = `npm run simulate -- [--histories N] [--from SEED] [--jobs N] [--minutes N]   histories from seeds
 npm run simulate -- --seed N [--tell]                                        one history; its shortest story where it fails
+  --fleets N    so many of a hundred histories are about a fleet (${fleetsOfAHundred}); they take twice to three times as long
   --save FILE   the first failing story, shrunk, as JSON for test/simulation/found/`
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     jobs: { type: 'string', default: String(availableParallelism()) },
     minutes: { type: 'string' },
+    fleets: { type: 'string', default: String(fleetsOfAHundred) },
     seed: { type: 'string' },
     tell: { type: 'boolean', default: false },
     save: { type: 'string' },
@@ -40,6 +42,9 @@ function wholeNumber(name: string, text: string, least: number): number {
   process.exit(2)
 }
 
+const fleets = wholeNumber('fleets', values.fleets, 0)
+const asAsked = fleets === fleetsOfAHundred ? '' : ` --fleets ${fleets}`
+
 async function runAll(from: number, to: number, jobs: number, minutes: number | null): Promise<number> {
   const startedMs = Date.now()
   const untilMs = minutes === null ? null : startedMs + minutes * 60_000
@@ -49,7 +54,7 @@ async function runAll(from: number, to: number, jobs: number, minutes: number | 
   let lastTold = startedMs
   const perSecond = (): string => (histories / ((Date.now() - startedMs) / 1000)).toFixed(0)
   const workers = Array.from({ length: jobs }, (_, index) => {
-    const share: Share = { from: from + index, to, step: jobs, untilMs }
+    const share: Share = { from: from + index, to, step: jobs, fleets, untilMs }
     return new Worker(new URL('./simulate-worker.ts', import.meta.url), {
       workerData: share,
       resourceLimits: youngGeneration,
@@ -68,7 +73,7 @@ async function runAll(from: number, to: number, jobs: number, minutes: number | 
             failures++
             if (values.save !== undefined && failures === 1)
               writeFileSync(values.save, `${JSON.stringify(message.shrunk, null, 1)}\n`)
-            console.log(`${message.story}\n\nreplay: npm run simulate -- --seed ${message.seed}\n`)
+            console.log(`${message.story}\n\nreplay: npm run simulate -- --seed ${message.seed}${asAsked}\n`)
             if (failures >= enoughFailures) for (const other of workers) void other.terminate()
           }
           if (Date.now() - lastTold > 2000) {
@@ -101,7 +106,7 @@ async function main(): Promise<number> {
   if (values.seed !== undefined) {
     const seed = wholeNumber('seed', values.seed, 0)
     if (!values.tell) return await runAll(seed, seed + 1, 1, null)
-    console.log(await asideOfPromises(() => tell(simulateHistory(writeStory(seed)))))
+    console.log(await asideOfPromises(() => tell(simulateHistory(writeStory(seed, fleets)))))
     return 0
   }
   const from = wholeNumber('from', values.from, 0)

@@ -67,10 +67,13 @@ export type Story = {
 export const calm: FaultRates = { lostCall: 0, lostAnswer: 0, duplicate: 0, slow: 0, late: 0 }
 export const noFate: Fate = { diesAfterMs: null, sleeps: null, cancelledAfterMs: null }
 
-export function writeStory(seed: number): Story {
+/** Rollouts over hosts and in stages take several times as long: so many histories of a hundred, unless asked for more. */
+export const fleetsOfAHundred = 3
+
+/** `fleets`: so many of a hundred stories are about a fleet. */
+export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Story {
   const chance = createChance(seed, 7)
-  // Rollouts over hosts and in stages take several times as long: one history in ten.
-  const shape = chance.happens(0.1)
+  const shape = chance.happens(fleets / 100)
     ? firstFleetShape + chance.below(shapeCount - firstFleetShape)
     : chance.below(firstFleetShape)
   const { environments } = shapeOf(shape)

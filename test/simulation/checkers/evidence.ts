@@ -131,6 +131,9 @@ export function gatherEvidence(history: History): Evidence {
   const refDuring = (ref: RefName, fromMs: number, toMs: number) =>
     during(moves.get(ref) ?? [], fromMs, toMs).map((move) => move.to)
 
+  // Pushes of people have no process of their own (-1): the first of them stands for all.
+  const runs = new Map(chronicle.runs.toReversed().map((run) => [run.process, run]))
+
   return {
     history,
     environments: [...ledgers.keys()],
@@ -157,16 +160,23 @@ export function gatherEvidence(history: History): Evidence {
       const taken = (leases.get(environment) ?? []).findLast(
         (lease) => lease.isTaken && lease.process === process && lease.atMs <= atMs,
       )
-      return taken?.atMs ?? chronicle.runs.find((run) => run.process === process)?.startedMs ?? 0
+      return taken?.atMs ?? runs.get(process)?.startedMs ?? 0
     },
-    runOf: (process) => chronicle.runs.find((run) => run.process === process),
+    runOf: (process) => runs.get(process),
   }
 }
 
 /** What an environment sees of a release, as text. */
 export function viewText(release: Release, environment: EnvironmentName): string {
-  return stable({ services: release.services, environment: release.environments[environment] ?? null })
+  const known = views.get(release) ?? new Map<EnvironmentName, string>()
+  views.set(release, known)
+  const text =
+    known.get(environment) ??
+    stable({ services: release.services, environment: release.environments[environment] ?? null })
+  known.set(environment, text)
+  return text
 }
+const views = new WeakMap<Release, Map<EnvironmentName, string>>()
 
 /** JSON with sorted keys. */
 export function stable(value: unknown): string {

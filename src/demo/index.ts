@@ -8,6 +8,7 @@ import type { Chapter, Story } from './story.ts'
 /** Every example that has a story, loaded when it is told. */
 export const stories: Record<string, () => Promise<Story>> = {
   'microservices-shop': async () => (await import('./stories/microservices-shop.ts')).microservicesShop,
+  'branch-per-environment': async () => (await import('./stories/branch-per-environment.ts')).branchPerEnvironment,
 }
 export const defaultExample = 'microservices-shop'
 

@@ -35,6 +35,8 @@ export type Playground = {
   write(file: string, text: string): Promise<void>
   /** Runs a program such as helm in the working copy; answers its output, throws where it fails. */
   tool(program: string, ...words: string[]): Promise<string>
+  /** The same without showing it being typed. */
+  quietTool: Playground['tool']
   /** Commits everything and answers the commit id. */
   commit(message: string): Promise<string>
   /** Runs `trunkline … --json`; answers its document whatever the exit code. */
@@ -168,13 +170,16 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
 
   async function tool(program: string, ...words: string[]): Promise<string> {
     show(`$ ${program} ${words.join(' ')}`)
+    return await quietTool(program, ...words)
+  }
+  async function quietTool(program: string, ...words: string[]): Promise<string> {
     const ended = await run(clone, [program, ...words], commandTimeoutMs)
     if (ended.exitCode !== 0) throw erroredError('DEMO_TOOL', `${program} failed: ${ended.stderr.trim()}`)
     return ended.stdout.toString('utf8').trim()
   }
 
   const playground: OpenedPlayground = {
-    ...{ clone, remote, signal, lab, show, tool },
+    ...{ clone, remote, signal, lab, show, tool, quietTool },
     git: async (...words) => {
       if (words[0] === 'push' || words[0] === 'tag' || words[0] === 'revert')
         show(`$ git ${words.filter((word) => word !== '--quiet' && word !== '--no-edit').join(' ')}`)

@@ -1,33 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { DemoSummary } from '../../src/demo/index.ts'
-
-const trunkline = fileURLToPath(new URL('../../bin/trunkline', import.meta.url))
-
-type Ended = { exitCode: number | null; stdout: string; stderr: string }
-
-function run(...words: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(trunkline, words, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk
-    })
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk
-    })
-    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }))
-  })
-}
+import { runTrunkline } from './run-trunkline.ts'
 
 describe('the demo', () => {
   it('tells the whole story of the shop, every chapter holds, and nobody notices anything', {
     timeout: 600_000,
   }, async () => {
-    const { exitCode, stdout, stderr } = await run('demo', '--json')
+    const { exitCode, stdout, stderr } = await runTrunkline(['demo', '--json'])
     const summary = JSON.parse(stdout) as DemoSummary
     assert.deepEqual(
       summary.story.filter((chapter) => !chapter.ok).map((chapter) => `${chapter.name}: ${chapter.problem}`),
@@ -43,7 +23,7 @@ describe('the demo', () => {
   })
 
   it('says which examples have a story when asked for one that has none', async () => {
-    const { exitCode, stdout } = await run('demo', '--example', 'nothing', '--json')
+    const { exitCode, stdout } = await runTrunkline(['demo', '--example', 'nothing', '--json'])
     const { error } = JSON.parse(stdout) as { error: { code: string; hint: string } }
     assert.equal(exitCode, 2)
     assert.equal(error.code, 'UNKNOWN_EXAMPLE')

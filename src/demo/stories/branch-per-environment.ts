@@ -171,6 +171,7 @@ async function promote(playground: Playground, from: Branch, to: Branch): Promis
   const isNew = (await playground.git('branch', '--list', to)) === ''
   const firstCommit = await playground.git('rev-list', '--max-parents=0', 'HEAD')
   await playground.git('checkout', '--quiet', ...(isNew ? ['-b', to, firstCommit] : [to]))
+  playground.show(`$ git checkout ${to} && git merge ${from}`)
   await playground.git('merge', '--quiet', '--no-ff', '--message', `Merge ${from} into ${to}`, from)
   await playground.git('push', '--quiet', 'origin', to)
   await deliver(playground, to)
@@ -192,9 +193,13 @@ async function toBuild(playground: Playground): Promise<string[]> {
 type Installed = Map<string, { revision: number; status: string }>
 
 /** What `helm list` shows of an environment. */
-async function installed(playground: Playground, branch: Branch): Promise<Installed> {
+async function installed(
+  playground: Playground,
+  branch: Branch,
+  list: Playground['tool'] = playground.tool,
+): Promise<Installed> {
   const namespace = `shop-${stages[branch]}`
-  const listed = JSON.parse(await playground.tool('helm', 'list', '--namespace', namespace, '--output', 'json'))
+  const listed = JSON.parse(await list('helm', 'list', '--namespace', namespace, '--output', 'json'))
   return new Map(
     (listed as Array<{ name: string; revision: string; status: string }>).map(({ name, revision, status }) => [
       name,
@@ -204,7 +209,9 @@ async function installed(playground: Playground, branch: Branch): Promise<Instal
 }
 
 async function revisions(playground: Playground, branch: Branch): Promise<Map<string, number>> {
-  return new Map([...(await installed(playground, branch))].map(([name, { revision }]) => [name, revision]))
+  return new Map(
+    [...(await installed(playground, branch, playground.quietTool))].map(([name, { revision }]) => [name, revision]),
+  )
 }
 
 /** Services whose release of the chart was upgraded since. */

@@ -207,7 +207,7 @@ async function rolloutsBeyond(
       const objections =
         request === undefined ? [] : ((await target.objectionsTo?.({ ...request, strategy }, signal)) ?? [])
       return objections.map(({ message, hint }) =>
-        reason('rollout-not-available', `${sentence}: ${message}`, {
+        reason('rollout-not-available', `${name} in ${policy.name}: ${message}`, {
           ...place,
           ...(hint === undefined ? {} : { hint }),
         }),

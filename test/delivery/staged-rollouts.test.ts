@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { renderLog } from '../../src/cli/view/pages/log-page.ts'
 import { renderStatus } from '../../src/cli/view/pages/status-page.ts'
-import { erroredError } from '../../src/model/index.ts'
+import { erroredError, nameOfStrategy, reason } from '../../src/model/index.ts'
+import type { Target } from '../../src/ports/index.ts'
 import { statusOf } from '../../src/reporting/status.ts'
 import { type Bench, codes, createBench, gate, outcomes, type ShopConfig, shopConfig } from '../fixtures/world.ts'
 
@@ -151,6 +152,24 @@ describe('rollouts in stages', () => {
         (name) =>
           `${name} cannot be rolled out as canary in stage: target fleet (file) cannot divide requests; choose one-at-a-time, half or all-at-once for it`,
       ),
+    )
+    assert.deepEqual(bench.target('stage').effects(), [])
+  })
+
+  test('a target that objects to how one service is described is heard when planning, by its own words', async () => {
+    await using bench = await createBench({ config: canaryConfig() })
+    const target: Target = bench.target('stage')
+    target.objectionsTo = async ({ service, strategy }) =>
+      service === 'carts'
+        ? [reason('cannot-be-divided', `StatefulSet carts cannot be rolled out as ${nameOfStrategy(strategy)}`)]
+        : []
+    const result = await bench.deliver('main')
+    assert.deepEqual(outcomes(result), { stage: 'refused' })
+    assert.deepEqual(
+      result.environments[0]?.reasons.map(({ message, hint }) => `${message}; ${hint}`),
+      [
+        'carts in stage: StatefulSet carts cannot be rolled out as canary; choose one-at-a-time, half or all-at-once for it',
+      ],
     )
     assert.deepEqual(bench.target('stage').effects(), [])
   })

@@ -399,6 +399,7 @@ function inOne(seen: ReadonlyArray<{ cluster: string; known: ObservedService }>)
   const details = all.flatMap(({ cluster, known }) =>
     known.detail === undefined ? [] : [`${cluster}: ${known.detail}`],
   )
+  const onItsWay = all.find(({ known }) => known.newSet !== undefined)?.known.newSet
   return {
     generation: same('generation'),
     artifact: same('artifact'),
@@ -409,6 +410,8 @@ function inOne(seen: ReadonlyArray<{ cluster: string; known: ObservedService }>)
     },
     url: null,
     hosts: all.map(({ cluster, known }) => ({ name: cluster, instances: known.instances, url: null })),
+    // One cluster after the other: at most one of them is on its way.
+    ...(onItsWay === undefined ? {} : { newSet: onItsWay }),
     ...(details.length > 0 ? { detail: details.join('; ') } : {}),
   }
 }

@@ -97,6 +97,22 @@ describe('the Kubernetes API', { skip: kubernetesMissing(), timeout: 300_000 }, 
     mirror.close()
   })
 
+  test('however many watches there are, requests are answered', async () => {
+    const client = await clientFor(cluster.kubeconfig)
+    const resource = await openResources(client).find({ apiVersion: 'v1', kind: 'ConfigMap' }, signal)
+    const mirrors = Array.from({ length: 40 }, (_, index) =>
+      openMirror(client, resource, { namespace: `watched-${index}` }, signal),
+    )
+    await Promise.all(mirrors.map((mirror) => mirror.ready))
+    const namespace = await cluster.namespace('watched')
+    const path = `/api/v1/namespaces/${namespace}`
+    // Those whose watch has begun keep it: asked for until all have had the time to.
+    for (let count = 0; count < 40; count += 1) {
+      await client.request({ method: 'GET', path, timeoutMs: 60_000, signal: AbortSignal.timeout(60_000) })
+    }
+    for (const mirror of mirrors) mirror.close()
+  })
+
   test('credentials of an exec plugin are asked for once, and again when they are refused', async () => {
     const calls = join(cluster.folder, 'calls')
     const token = join(cluster.folder, 'plugin-token')

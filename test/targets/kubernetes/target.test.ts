@@ -116,6 +116,39 @@ describe('a Kubernetes target', { skip: kubernetesMissing(), timeout: 300_000 },
     return known
   }
 
+  test('a generated Deployment goes through the stages of a canary, and a StatefulSet is objected to', async () => {
+    const target = targetFor({ namespace: 'shop-canary', url: 'https://{service}.stage.test' })
+    const variables = { LEVEL: 'info', TOKEN: 'correct-horse-battery' }
+    const stages = [10, 100].map((weight) => ({ weight, verify: ['works'], pauseMs: 0 }))
+    const strategy = { kind: 'canary' as const, stages }
+    const seen: string[] = []
+    const told: TargetContext = {
+      ...context(),
+      async verifyStage({ weight, address }) {
+        const { newSet, generation } = await observe(target, 'carts')
+        seen.push(`${weight} ${newSet?.weight} ${generation} ${address}`)
+        return { ok: true }
+      },
+    }
+    for (const letter of ['a', 'b']) {
+      const request = { ...requestOf(releaseOf(digest(letter)), 'carts', variables), strategy }
+      assert.deepEqual(await target.objectionsTo?.(request, signal), [])
+      assert.deepEqual(await target.ensure(request, told), { ok: true })
+      assert.deepEqual(await target.verify(request, told), { ok: true })
+      const settled = await observe(target, 'carts')
+      assert.equal(settled.generation, request.desired.generation)
+      assert.equal(settled.newSet, undefined)
+    }
+    assert.deepEqual(seen, ['10 10 null null', '100 100 null https://carts.stage.test'])
+    const products = { ...requestOf(releaseOf(digest('a')), 'products'), strategy }
+    const objections = await target.objectionsTo?.(products, signal)
+    assert.match(
+      objections?.[0]?.message ?? '',
+      /StatefulSet products cannot be rolled out as canary: each of its pods/,
+    )
+    assert.deepEqual(await target.objectionsTo?.({ ...products, strategy: 'half' }, signal), [])
+  })
+
   test('from nothing to running, changed, changed by hand, and away', async () => {
     const target = targetFor({ url: 'https://{service}.stage.test' })
     const carts = { LEVEL: 'info', TOKEN: 'correct-horse-battery' }

@@ -9,6 +9,7 @@ import type { Chapter, Story } from './story.ts'
 export const stories: Record<string, () => Promise<Story>> = {
   'microservices-shop': async () => (await import('./stories/microservices-shop.ts')).microservicesShop,
   'branch-per-environment': async () => (await import('./stories/branch-per-environment.ts')).branchPerEnvironment,
+  'trunk-based-promotion': async () => (await import('./stories/trunk-based-promotion/index.ts')).trunkBasedPromotion(),
 }
 export const defaultExample = 'microservices-shop'
 
@@ -157,7 +158,7 @@ async function tellChapters(
 async function addresses(story: Story, playground: OpenedPlayground): Promise<Record<string, string>> {
   const { frontDoor } = story
   if (frontDoor === null) return {}
-  const found: Record<string, string> = {}
+  const found: Record<string, string> = { ...story.doors?.() }
   for (const environment of (await playground.quietly<StatusDocument>('status')).document.environments) {
     const url = environment.services.find((service) => service.name === frontDoor.service)?.url
     if (url) found[environment.name] = new URL(frontDoor.path, url).href
@@ -168,7 +169,7 @@ async function addresses(story: Story, playground: OpenedPlayground): Promise<Re
 /** What a viewer may look at while it still runs. */
 const sights = async (story: Story, playground: OpenedPlayground): Promise<Record<string, string>> => ({
   ...(await addresses(story, playground)),
-  ...(playground.lab === null ? {} : { kubeconfig: playground.lab.kubeconfig }),
+  ...(playground.lab === null || playground.lab.kubeconfig === '' ? {} : { kubeconfig: playground.lab.kubeconfig }),
 })
 
 /** Deployments of a release that ran in another environment before: all that went live past the first. */

@@ -10,11 +10,11 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliveryResult } from '../delivery/index.ts'
 import { homeAt } from '../home/index.ts'
-import { erroredError } from '../model/index.ts'
+import { erroredError, TrunklineError } from '../model/index.ts'
 import { runProcess } from '../process/index.ts'
 import { programFolder } from '../program/index.ts'
 import type { StatusDocument } from '../reporting/index.ts'
-import { type Lab, openLab } from './lab.ts'
+import { type Lab, type LabPart, openLab } from './lab.ts'
 import type { Story } from './story.ts'
 
 export type Playground = {
@@ -53,7 +53,7 @@ export type Playground = {
 }
 
 export type PlaygroundOptions = {
-  story: Pick<Story, 'example' | 'variables' | 'lab' | 'branch' | 'fit'>
+  story: Pick<Story, 'example' | 'variables' | 'lab' | 'labAtLeast' | 'branch' | 'fit' | 'end'>
   environment: NodeJS.ProcessEnv
   signal: AbortSignal
   show(line: string): void
@@ -78,15 +78,29 @@ export type OpenedPlayground = Playground & {
 }
 
 export async function openPlayground(options: PlaygroundOptions): Promise<OpenedPlayground> {
-  const { signal, story } = options
-  const lab = story.lab === undefined ? null : await openLab(story.lab, options.environment, signal)
+  const { story } = options
+  const lab = story.lab === undefined ? null : await openLabFor(story.lab, options)
   const root = await mkdtemp(join(tmpdir(), 'trunkline-demo-'))
   try {
     return await openIn(root, lab, options)
   } catch (error) {
+    await story.end?.()
     await lab?.stop()
     await rm(root, { recursive: true, force: true, maxRetries: 3 })
     throw error
+  }
+}
+
+/** All that the story would like; where something is missing, what it cannot do without, and that is said. */
+async function openLabFor(wanted: readonly LabPart[], { story, environment, signal, show }: PlaygroundOptions) {
+  try {
+    return await openLab(wanted, environment, signal)
+  } catch (error) {
+    const { labAtLeast } = story
+    if (labAtLeast === undefined || !(error instanceof TrunklineError) || error.code !== 'PART_MISSING') throw error
+    const lab = await openLab(labAtLeast, environment, signal)
+    show(`told with less: ${error.message}`)
+    return lab
   }
 }
 
@@ -102,7 +116,7 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
   const environment = {
     ...commandEnvironment(options.environment, join(root, 'home')),
     ...(lab === null ? {} : labEnvironment(lab, options.environment)),
-    ...story.variables(join(root, 'data'), lab),
+    ...(await story.variables(join(root, 'data'), lab)),
   }
   await cp(exampleFolder(story.example), clone, {
     recursive: true,
@@ -222,6 +236,7 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
       const { systemClock } = await import('../clock/index.ts')
       const fleet = { home: homeAt(environment), clock: systemClock }
       await shutDownFleet(fleet, 'stop', AbortSignal.timeout(60_000))
+      await story.end?.()
       await lab?.stop()
       await Promise.all(
         [clone, join(root, 'home'), join(root, 'data')].map((folder) =>

@@ -59,7 +59,8 @@ export function createTeller({ stream, style, isLive }: TellerOptions): DemoStag
     },
     line(text) {
       typed.push(text)
-      if (region === null) say([pen.dim(`    ${text}`)])
+      // What is said before the first chapter stays.
+      if (region === null || chapterStartedMs === 0) say([pen.dim(`    ${text}`)])
       else redraw()
     },
     figures(figures) {

@@ -9,16 +9,17 @@ import { kubernetesMissing } from '../parts/kubernetes/cluster.ts'
 import { kubernetesToolsMissing } from '../parts/kubernetes/tools.ts'
 import { findProgram } from '../parts/local-server.ts'
 import { registryMissing } from '../parts/registry.ts'
-import { runTrunkline } from './run-trunkline.ts'
+import { removeRemote, runTrunkline } from './run-trunkline.ts'
 
 const skip = kubernetesMissing() || kubernetesToolsMissing() || registryMissing()
 
 test('three services go through three branches to three environments, and nothing is built twice', {
   skip,
   timeout: 600_000,
-}, async () => {
+}, async (t) => {
   const { exitCode, stdout, stderr } = await runTrunkline(['demo', '--example', 'branch-per-environment', '--json'])
   const summary = JSON.parse(stdout) as DemoSummary
+  t.after(() => removeRemote(summary))
   assert.deepEqual(
     summary.story.filter((chapter) => !chapter.ok).map((chapter) => `${chapter.name}: ${chapter.problem}`),
     [],

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DemoSummary } from '../../src/demo/index.ts'
-import { runTrunkline } from './run-trunkline.ts'
+import { removeRemote, runTrunkline } from './run-trunkline.ts'
 
 describe('the demo', () => {
   it('tells the whole story of the shop, every chapter holds, and nobody notices anything', {
     timeout: 600_000,
-  }, async () => {
+  }, async (t) => {
     const { exitCode, stdout, stderr } = await runTrunkline(['demo', '--json'])
     const summary = JSON.parse(stdout) as DemoSummary
+    t.after(() => removeRemote(summary))
     assert.deepEqual(
       summary.story.filter((chapter) => !chapter.ok).map((chapter) => `${chapter.name}: ${chapter.problem}`),
       [],

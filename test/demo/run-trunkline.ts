@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { DemoSummary } from '../../src/demo/index.ts'
 
 const trunkline = fileURLToPath(new URL('../../bin/trunkline', import.meta.url))
 
@@ -23,4 +27,12 @@ export function runTrunkline(words: readonly string[], variables: NodeJS.Process
     child.once('error', reject)
     child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }))
   })
+}
+
+/** What a demo leaves for its viewer: the remote with its ledger. */
+export async function removeRemote({ ledger }: DemoSummary): Promise<void> {
+  const [, remote = ''] = /^git -C (.+) log /.exec(ledger) ?? []
+  const folder = dirname(remote)
+  if (dirname(folder) === tmpdir() && basename(folder).startsWith('trunkline-demo-'))
+    await rm(folder, { recursive: true, force: true })
 }

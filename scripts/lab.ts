@@ -3,16 +3,20 @@
  * own parts. Prints one line of JSON that says where they are, and ends with its standard input.
  */
 
+import { startHasura } from '../test/parts/hasura.ts'
 import { startArgoCd } from '../test/parts/kubernetes/argocd.ts'
 import { kubernetesMissing, startCluster } from '../test/parts/kubernetes/cluster.ts'
+import { startJobRunner } from '../test/parts/kubernetes/job-runner.ts'
 import { startKnative } from '../test/parts/kubernetes/knative.ts'
 import { helm, kubectl, kubernetesToolsMissing } from '../test/parts/kubernetes/tools.ts'
+import { postgresMissing, startPostgres } from '../test/parts/postgres.ts'
 import { redisMissing } from '../test/parts/redis.ts'
 import { registryMissing, startRegistry } from '../test/parts/registry.ts'
+import { startSlack } from '../test/parts/slack.ts'
 
 const wanted = new Set(process.argv.slice(2))
 if (wanted.size === 0) for (const part of ['cluster', 'registry']) wanted.add(part)
-if (wanted.has('argocd') || wanted.has('knative')) wanted.add('cluster')
+if (wanted.has('argocd') || wanted.has('knative') || wanted.has('jobs')) wanted.add('cluster')
 
 const partMissing = 3
 const problems = missing()
@@ -47,6 +51,7 @@ function missing(): string[] {
     wanted.has('knative') && kubernetesMissing(['knative']),
     wanted.has('cluster') && kubernetesToolsMissing(),
     wanted.has('registry') && registryMissing(),
+    wanted.has('hasura') && postgresMissing(),
   ]
   return [...new Set(found.filter((problem) => problem !== false))]
 }
@@ -58,12 +63,28 @@ async function start() {
   ])
   if (cluster !== null && wanted.has('argocd')) await keep(startArgoCd(cluster))
   if (cluster !== null && wanted.has('knative')) await keep(startKnative(cluster))
+  if (cluster !== null && wanted.has('jobs')) await keep(startJobRunner(cluster))
   return {
     kubeconfig: cluster?.kubeconfig ?? null,
     registry: registry?.host ?? null,
     helm: helm(),
     kubectl: kubectl(),
+    standIns: {
+      ...(wanted.has('hasura') ? await hasuras() : {}),
+      ...(wanted.has('slack') ? { slack: (await keep(startSlack())).url } : {}),
+    },
   }
+}
+
+/** One for each environment of the loyalty backend; the admin secret is `local`. */
+async function hasuras(): Promise<Record<string, string>> {
+  const postgres = await keep(startPostgres())
+  const urls: Record<string, string> = {}
+  for (const database of ['stag', 'prod']) {
+    await postgres.createDatabase(database)
+    urls[`hasura/${database}`] = (await keep(startHasura({ postgres, database, adminSecret: 'local' }))).url
+  }
+  return urls
 }
 
 async function keep<Part extends { stop(): Promise<void> }>(starting: Promise<Part>): Promise<Part> {

@@ -10,6 +10,7 @@ export const stories: Record<string, () => Promise<Story>> = {
   'microservices-shop': async () => (await import('./stories/microservices-shop.ts')).microservicesShop,
   'branch-per-environment': async () => (await import('./stories/branch-per-environment.ts')).branchPerEnvironment,
   'trunk-based-promotion': async () => (await import('./stories/trunk-based-promotion/index.ts')).trunkBasedPromotion(),
+  'loyalty-backend': async () => (await import('./stories/loyalty-backend.ts')).loyaltyBackend,
 }
 export const defaultExample = 'microservices-shop'
 

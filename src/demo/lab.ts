@@ -11,7 +11,7 @@ import * as z from 'zod'
 import { erroredError } from '../model/index.ts'
 import { programFolder } from '../program/index.ts'
 
-export type LabPart = 'cluster' | 'registry' | 'argocd' | 'knative'
+export type LabPart = 'cluster' | 'registry' | 'argocd' | 'knative' | 'jobs' | 'hasura' | 'slack'
 
 export type Lab = {
   readonly kubeconfig: string
@@ -19,6 +19,8 @@ export type Lab = {
   readonly registry: string
   /** Folders of helm and kubectl, for PATH. */
   readonly tools: readonly string[]
+  /** Addresses of what stands in for others' services: `hasura/stag`, `slack`. */
+  readonly standIns: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -27,6 +29,7 @@ const placeSchema = z.object({
   registry: z.string().nullable(),
   helm: z.string(),
   kubectl: z.string(),
+  standIns: z.record(z.string(), z.string()),
 })
 
 const partMissing = 3
@@ -66,8 +69,14 @@ export async function openLab(
   try {
     const line = await firstLine(child.stdout, exited, patience)
     if (line === null) throw missingOrBroken(child.exitCode, said)
-    const { kubeconfig, registry, helm, kubectl } = placeSchema.parse(JSON.parse(line))
-    return { kubeconfig: kubeconfig ?? '', registry: registry ?? '', tools: [dirname(helm), dirname(kubectl)], stop }
+    const { kubeconfig, registry, helm, kubectl, standIns } = placeSchema.parse(JSON.parse(line))
+    return {
+      kubeconfig: kubeconfig ?? '',
+      registry: registry ?? '',
+      tools: [dirname(helm), dirname(kubectl)],
+      standIns,
+      stop,
+    }
   } catch (error) {
     await stop()
     if (patience.aborted && !signal.aborted) {
@@ -107,5 +116,8 @@ const partNames: Record<LabPart, string> = {
   registry: 'an image registry',
   argocd: 'Argo CD',
   knative: 'Knative',
+  jobs: 'a node that runs Jobs',
+  hasura: 'PostgreSQL',
+  slack: 'a stand-in for Slack',
 }
 const listed = (parts: readonly LabPart[]): string => parts.map((part) => partNames[part]).join(', ')

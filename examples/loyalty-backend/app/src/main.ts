@@ -1,0 +1,4 @@
+import { run } from '../../shared/serve.ts'
+import { answer } from './pages.ts'
+
+await run({ answer })

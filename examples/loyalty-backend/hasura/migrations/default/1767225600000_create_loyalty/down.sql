@@ -1,0 +1,1 @@
+DROP TABLE entry, purchase, reward, customer;

@@ -121,7 +121,7 @@ const other = (message: string, { name }: HelmRelease): Reason => {
   }
   if (/invalid ownership metadata/.test(message)) {
     return reason('not-of-this-chart', `${name}: ${message}`, {
-      hint: 'an object of that name was made without this chart: delete it, or give it to the chart as `helm` describes (its labels and annotations)',
+      hint: 'an object of that name was made without this chart: delete it, or give it the labels and annotations that helm asks for; helm 3.17 and newer take over by themselves what Trunkline had applied',
     })
   }
   return reason('helm-failed', `helm: ${message}`)

@@ -20,8 +20,8 @@ export function knativeObjects(request: RenderRequest): KubernetesObject[] {
   const container = {
     ...containerOf(request, { ...run, portVariable }),
     ports: [{ containerPort: run.port }],
-    // Knative knows the port, and wants none named here.
-    ...probesOf(run, {}),
+    // Asked by Knative's own proxy, at the port that it knows, many times a second until the first yes.
+    readinessProbe: probesOf(run, {}).readinessProbe,
   }
   return [
     {

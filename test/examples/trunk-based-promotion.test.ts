@@ -72,7 +72,7 @@ describe('trunk-based promotion', () => {
   const missing = kubernetesMissing(['kubelab', 'argocd']) || redisMissing() || registryMissing()
   it('is told whole with a registry and a real Argo CD: seven chapters, and nobody is turned away', {
     skip: missing,
-    timeout: 600_000,
+    timeout: 1_200_000,
   }, async () => {
     const summary = await told()
     assert.equal(summary.story.length, 7)

@@ -81,7 +81,8 @@ function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
     const answer = outcome.answer as { outcome?: string; environments?: Array<{ outcome: string }> } | null
     // What failed in one environment may not have been able to look at another.
     const isErrored = answer?.environments?.some((environment) => environment.outcome === 'errored')
-    if (answer?.outcome !== 'errored' && !isErrored) done.add(action.act.push)
+    if (answer?.outcome === 'errored' || isErrored) thrown.add(action.act.push)
+    else done.add(action.act.push)
   }
   return [...last.values()].filter((id) => !done.has(id) || thrown.has(id)).sort((one, other) => one - other)
 }

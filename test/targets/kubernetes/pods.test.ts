@@ -49,13 +49,13 @@ describe('pods', { skip: kubernetesMissing(), timeout: 300_000 }, () => {
     assert.deepEqual(await session.read({ apiVersion: 'v1', kind: 'Namespace' }, 'jobs', undefined, signal), null)
     const outcome = await run('jobs', jobOf('k1'))
     assert.equal(outcome.kind === 'ended' && outcome.exitCode, 0)
-    assert.deepEqual(await jobOutcome(session, place, 'k1', signal), outcome)
+    assert.deepEqual(await jobOutcome(session, place.namespace, 'k1', signal), outcome)
     assert.deepEqual(await run('jobs', jobOf('k1')), outcome)
     const jobs = JSON.parse(await cluster.kubectl('-n', 'jobs', 'get', 'jobs', '-o', 'json'))
     assert.equal(jobs.items.length, 1)
     assert.ok(!JSON.stringify(jobs).includes('correct-horse'), 'no secret in the Job itself')
     assert.deepEqual(jobs.items[0].spec.template.spec.containers[0].command, ['/bin/sh', '-c', 'npm run migrate'])
-    assert.deepEqual(await jobOutcome(session, place, 'k2', signal), { kind: 'never-started' })
+    assert.deepEqual(await jobOutcome(session, place.namespace, 'k2', signal), { kind: 'never-started' })
     await cluster.kubectl('-n', 'jobs', 'delete', 'jobs', '--all')
     await until(
       'its Secret to go',
@@ -71,7 +71,10 @@ describe('pods', { skip: kubernetesMissing(), timeout: 300_000 }, () => {
       (error) => error instanceof TrunklineError && error.kind === 'errored' && /cannot be pulled/.test(error.message),
     )
     const place = { project: 'shop', environment: 'stage', namespace: 'jobs' }
-    await until('it to be gone', async () => (await jobOutcome(session, place, 'k4', signal)).kind === 'never-started')
+    await until(
+      'it to be gone',
+      async () => (await jobOutcome(session, place.namespace, 'k4', signal)).kind === 'never-started',
+    )
   })
 
   test('what the pods of a service say is one stream, by time', async () => {

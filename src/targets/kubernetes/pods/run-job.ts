@@ -37,19 +37,20 @@ const believeMs = 15_000
 
 export async function runJob(run: JobRun): Promise<JobOutcome> {
   const { session, place, job, context } = run
-  const known = await findJob(session, place, job.key, context.signal)
+  const known = await findJob(session, place.namespace, job.key, context.signal)
   if (known !== null && endOf(known) !== null) return await outcomeOf(session, known, context.signal)
   const started = known ?? (await startJob(run))
   return await follow(run, started)
 }
 
+/** `namespace`: null where it may be in any. */
 export async function jobOutcome(
   session: ClusterSession,
-  place: Place,
+  namespace: string | null,
   key: string,
   signal: AbortSignal,
 ): Promise<JobOutcome> {
-  const known = await findJob(session, place, key, signal)
+  const known = await findJob(session, namespace, key, signal)
   if (known === null) return { kind: 'never-started' }
   return endOf(known) === null ? { kind: 'running' } : await outcomeOf(session, known, signal)
 }
@@ -58,14 +59,14 @@ const shortKey = (key: string): string => key.replace(/[^A-Za-z0-9]/g, '').slice
 
 async function findJob(
   session: ClusterSession,
-  place: Place,
+  namespace: string | null,
   key: string,
   signal: AbortSignal,
 ): Promise<KubernetesObject | null> {
   const resource = await session.resources.find(jobKind, signal)
   const { items } = await session.list(
     resource,
-    { namespace: place.namespace, labelSelector: `${keyLabel}=${shortKey(key)}` },
+    { ...(namespace === null ? {} : { namespace }), labelSelector: `${keyLabel}=${shortKey(key)}` },
     signal,
   )
   return items[0] ?? null

@@ -23,6 +23,7 @@ import {
   cameSince,
   enqueue,
   giveWay,
+  hasMovedOn,
   isBusyWait,
   nextInQueue,
   refuse,
@@ -271,9 +272,12 @@ async function cannotAct(
   const isKnown = waiting !== null && isNamedSame(waiting.candidate, request.candidate)
   if (resumes !== null) await session.append(errored)
   else if (!isKnown) {
+    const came = cameSince(session.state(), older, request.candidate)
+    const isOutdated = came !== null && (await hasMovedOn(engine, came, request.signal))
+    const before = isOutdated ? came : older
     await session.appendOn((state) => {
       const isAnothers = request.arrival === 'again' && state.waiting !== null
-      const entersQueue = isWorld && !isAnothers && cameSince(state, older, request.candidate) === null
+      const entersQueue = isWorld && !isAnothers && cameSince(state, before, request.candidate) === null
       return entersQueue ? [errored, { kind: 'waiting', waiting: waits, reasons: problems }] : [errored]
     })
   }

@@ -158,22 +158,41 @@ export async function wait(
 ): Promise<EnvironmentResult> {
   const { candidate } = request
   const waiting = waitingFor(engine, request, plan, gate.reasons, gate.untilMs)
+  let before = older
+  for (let attempt = 0; attempt < maxTries; attempt++) {
+    if (await entersQueue(session, request, waiting, before)) {
+      notify(engine, request, 'waiting', { reasons: gate.reasons, plan: plan?.hash ?? null })
+      break
+    }
+    const came = request.arrival === 'again' ? null : cameSince(session.state(), before, candidate)
+    if (came === null) break
+    // Who delivers an older commit of a ref can be late into the queue: it came since, and is not newer.
+    if (!(await hasMovedOn(engine, came, request.signal))) return giveWay(engine, request, came)
+    before = came
+  }
+  return resultOf(engine, request, 'waiting', gate.reasons, null)
+}
+
+/** Whether it was put there now. */
+async function entersQueue(
+  session: Session,
+  { arrival, candidate }: DeployRequest,
+  waiting: Waiting,
+  before: Waiting | null,
+): Promise<boolean> {
   const enters = (state: EnvironmentState): boolean => {
-    const before = state.waiting
-    const isOlder = request.arrival === 'again' && before !== null && !isNamedSame(before.candidate, candidate)
-    return !isOlder && cameSince(state, older, candidate) === null && !isSameWait(before, waiting)
+    const known = state.waiting
+    const isOlder = arrival === 'again' && known !== null && !isNamedSame(known.candidate, candidate)
+    return !isOlder && cameSince(state, before, candidate) === null && !isSameWait(known, waiting)
   }
   let hasEntered = false
   if (enters(session.state())) {
     await session.appendOn((state) => {
       hasEntered = enters(state)
-      return hasEntered ? [{ kind: 'waiting', waiting, reasons: gate.reasons }] : []
+      return hasEntered ? [{ kind: 'waiting', waiting, reasons: waiting.reasons }] : []
     })
   }
-  if (hasEntered) notify(engine, request, 'waiting', { reasons: gate.reasons, plan: plan?.hash ?? null })
-  const newer = request.arrival === 'again' ? null : cameSince(session.state(), older, candidate)
-  if (newer !== null && !hasEntered) return giveWay(engine, request, newer)
-  return resultOf(engine, request, 'waiting', gate.reasons, null)
+  return hasEntered
 }
 
 export function waitingFor(

@@ -44,7 +44,7 @@ describe('mistakes in the words', () => {
     [['delvier'], /unknown command 'delvier'/, /did you mean deliver\?/],
     [['xyzzy'], /unknown command 'xyzzy'/, /trunkline --help/],
     [['deploy'], /missing required argument 'env'/, /trunkline deploy --help/],
-    [['diff', 'stage'], /missing required argument/, /trunkline diff --help/],
+    [['diff'], /missing required argument/, /trunkline diff --help/],
     [['deploy', 'stage', 'main', 'more'], /too many arguments/, /trunkline deploy --help/],
     [['deliver', '--rev', 'main'], /unknown option '--rev'/, /did you mean --ref\?/],
     [['deliver', '--ref'], /argument missing/, /trunkline deliver --help/],

@@ -3,12 +3,12 @@ import { runDecision } from '../run-decision.ts'
 
 export const diff: Command = {
   name: 'diff',
-  summary: 'What differs between an environment and another, or a commit; or what was changed by hand',
+  summary: 'What differs between an environment and another, or a commit; changes by hand',
   arguments: [
     { name: 'env', summary: 'the environment', completes: 'environment' },
     {
       name: 'env|rev',
-      summary: 'another environment, or a commit, branch or tag; without it: what was changed by hand',
+      summary: 'another environment, or a revision; none: changes by hand',
       isOptional: true,
       completes: 'environment',
     },

@@ -2,7 +2,7 @@
 import type { Engine, Scene } from '../delivery/index.ts'
 import type { OpenedSourceRepository, WorkingCopy } from '../git/index.ts'
 import type { Home } from '../home/index.ts'
-import type { CommitId, Progress, Project, RefEvent } from '../model/index.ts'
+import { type CommitId, type Progress, type Project, type RefEvent, usageError } from '../model/index.ts'
 import type { Invocation } from './command.ts'
 import type { OpenedWorld } from './open-world.ts'
 import { anyProjectCommit, readProject } from './project-file.ts'
@@ -17,6 +17,8 @@ export type Context = {
   engine(commit: CommitId): Promise<Engine>
   /** The engine and policy for commands that concern environments, not a commit of one's own. */
   onTrunk(): Promise<{ engine: Engine; scene: Scene }>
+  /** The same without asking anyone: by trunk as this clone saw it last; without one, by what is checked out. */
+  asLastSeen(): Promise<{ engine: Engine; project: Project }>
   /** A commit that a person named. */
   revision(text: string): Promise<Revision>
   /** What moved, for `deliver`; null: see `findRefEvent`. */
@@ -81,7 +83,10 @@ async function openContext(
   async function engine(commit: CommitId): Promise<Engine> {
     const [before] = opened.worlds
     if (before !== undefined) return before.engine
-    const project = await policyFor(commit)
+    return await openBy(await policyFor(commit))
+  }
+
+  async function openBy(project: Project): Promise<Engine> {
     const { openWorld } = await import('./open-world.ts')
     const world = await openWorld({ project, source, workingCopy, home, environment, projectAt, progress, signal })
     opened.worlds.push(world)
@@ -98,6 +103,14 @@ async function openContext(
       const made = await engine(commit)
       const { openScene } = await import('../delivery/scene.ts')
       return { engine: made, scene: await openScene(made, commit, null, signal, source.recentRefs) }
+    },
+    async asLastSeen() {
+      const { head } = workingCopy
+      if (head === null) throw usageError('NO_COMMITS', 'this repository has no commits yet')
+      const { trunk } = await projectAt(head)
+      const commit = await source.resolve(`refs/remotes/origin/${trunk}`).catch(() => head)
+      const project = await projectAt(commit)
+      return { engine: opened.worlds[0]?.engine ?? (await openBy(project)), project }
     },
     revision: (text) => resolveRevision(source, text, signal),
     refEvent: (ref, commit) => findRefEvent({ source, workingCopy, environment, signal }, ref, commit),

@@ -56,7 +56,7 @@ async function run(invocation: Invocation, context: Context): Promise<CommandRes
 }
 
 async function openPlace(invocation: Invocation, context: Context, isOffline: boolean): Promise<Place> {
-  const { engine, project } = isOffline ? await withoutAsking(context) : await fromTrunk(context)
+  const { engine, project } = isOffline ? await context.asLastSeen() : await fromTrunk(context)
   const path = textOption(invocation, 'repository')
   const { artifacts, state } = engine.world
   if (path === null) return { project, state, artifacts, close: async () => {} }
@@ -76,16 +76,6 @@ async function openPlace(invocation: Invocation, context: Context, isOffline: bo
 async function fromTrunk(context: Context) {
   const { engine, scene } = await context.onTrunk()
   return { engine, project: scene.project }
-}
-
-/** Trunk as this clone saw it last; without one, what is checked out. */
-async function withoutAsking({ source, workingCopy, engine }: Context) {
-  const { head } = workingCopy
-  if (head === null) throw usageError('NO_COMMITS', 'this repository has no commits yet')
-  const own = (await engine(head)).world
-  const { trunk } = await own.projectAt(head)
-  const commit: CommitId = await source.resolve(`refs/remotes/origin/${trunk}`).catch(() => head)
-  return { engine: await engine(head), project: await own.projectAt(commit) }
 }
 
 const withoutLeases = (tips: ReadonlyMap<RefName, CommitId>, prefix: string): Map<RefName, CommitId> =>

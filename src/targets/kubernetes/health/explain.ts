@@ -56,6 +56,9 @@ export async function explain(
   session: ClusterSession,
   workload: KubernetesObject,
   signal: AbortSignal,
+  {
+    isLast = true,
+  }: { /** Events are asked for, which a look in between does without: they are many. */ isLast?: boolean } = {},
 ): Promise<Explanation> {
   const own = await ownedBy(session, workload, signal)
   const pods = newestFirst(own.filter(({ kind }) => kind === 'Pod')).slice(0, maxPods)
@@ -86,7 +89,7 @@ export async function explain(
     }
     if (isFinal) break
   }
-  if (reasons.length === 0) reasons.push(...(await warningsOf(session, [workload, ...own], signal)))
+  if (reasons.length === 0 && isLast) reasons.push(...(await warningsOf(session, [workload, ...own], signal)))
   return { reasons, logTail, isFinal }
 }
 

@@ -177,7 +177,7 @@ async function follow(run: JobRun, started: KubernetesObject): Promise<JobOutcom
         await Promise.race([output, sleep(lastWordsMs, undefined, { signal: ending.signal }).catch(() => {})])
         return await outcomeOf(session, now, context.signal)
       }
-      const { isFinal, reasons } = await explain(session, now, context.signal)
+      const { isFinal, reasons } = await explain(session, now, context.signal, { isLast: false })
       stuckSince = isFinal ? (stuckSince ?? performance.now()) : null
       if (stuckSince !== null && performance.now() - stuckSince > believeMs) {
         // Never began, and will not: nothing was done that someone must know of.

@@ -46,7 +46,10 @@ export async function awaitHealth(session: ClusterSession, wait: Wait): Promise<
     if (unhealthy.length === 0) return { ok: true }
     const isLate = performance.now() > deadline
     const found = await troubles.look(unhealthy, isLate)
-    if (found.isBelieved || isLate) return unwell(unhealthy, found.explanations, isLate ? wait.timeoutMs : null)
+    if (found.isBelieved || isLate) {
+      const { explanations } = isLate ? found : await troubles.look(unhealthy, true)
+      return unwell(unhealthy, explanations, isLate ? wait.timeoutMs : null)
+    }
     await changeIn(watched, lookEveryMs, signal)
   }
 }
@@ -57,12 +60,12 @@ function troubleWatch(session: ClusterSession, signal: AbortSignal) {
   let finalSince: number | null = null
   let explanations: Explanation[] = []
   return {
-    async look(unhealthy: readonly Seen[], isLate: boolean) {
+    async look(unhealthy: readonly Seen[], isLast: boolean) {
       const isDue = performance.now() - lookedMs >= lookEveryMs
-      if (isDue || isLate) {
+      if (isDue || isLast) {
         lookedMs = performance.now()
         const workloads = unhealthy.flatMap(({ live }) => (live === null || podsOf(live) === null ? [] : [live]))
-        explanations = await Promise.all(workloads.map((live) => explain(session, live, signal)))
+        explanations = await Promise.all(workloads.map((live) => explain(session, live, signal, { isLast })))
       }
       const isFinal =
         explanations.some((known) => known.isFinal) || unhealthy.some(({ health }) => health.state === 'failed')

@@ -6,8 +6,9 @@ import type { KubernetesObject } from '../../../src/targets/kubernetes/api/index
 import { differences } from '../../../src/targets/kubernetes/drift/compare.ts'
 import { findDrift } from '../../../src/targets/kubernetes/drift/find-drift.ts'
 import { rollOut } from '../../../src/targets/kubernetes/rollout/roll-out.ts'
-import { type ClusterSession, sessionOpener } from '../../../src/targets/kubernetes/session.ts'
+import type { ClusterSession } from '../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster } from '../../parts/kubernetes/cluster.ts'
+import { sessionTo } from './session-to.ts'
 
 const { signal } = new AbortController()
 
@@ -43,10 +44,7 @@ describe('drift on a cluster', { skip: kubernetesMissing(), timeout: 300_000 }, 
   let session: ClusterSession
   before(async () => {
     cluster = await startCluster()
-    session = await sessionOpener(
-      { kubeconfig: cluster.kubeconfig, context: null },
-      { root: '/', variables: {} },
-    )(signal)
+    session = await sessionTo(cluster)
   })
   after(async () => {
     await session?.close()

@@ -7,8 +7,9 @@ import type { Job } from '../../../src/ports/index.ts'
 import { jobOutcome, runJob } from '../../../src/targets/kubernetes/pods/run-job.ts'
 import { serviceLogs } from '../../../src/targets/kubernetes/pods/service-logs.ts'
 import { rollOut } from '../../../src/targets/kubernetes/rollout/roll-out.ts'
-import { type ClusterSession, sessionOpener } from '../../../src/targets/kubernetes/session.ts'
+import type { ClusterSession } from '../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../parts/kubernetes/cluster.ts'
+import { sessionTo } from './session-to.ts'
 
 const { signal } = new AbortController()
 const artifact = `sha256:${'a'.repeat(64)}` as Digest
@@ -18,10 +19,7 @@ describe('pods', { skip: kubernetesMissing(), timeout: 300_000 }, () => {
   let session: ClusterSession
   before(async () => {
     cluster = await startCluster()
-    session = await sessionOpener(
-      { kubeconfig: cluster.kubeconfig, context: null },
-      { root: '/', variables: {} },
-    )(signal)
+    session = await sessionTo(cluster)
   })
   after(async () => {
     await session?.close()

@@ -6,8 +6,9 @@ import { TrunklineError } from '../../../src/model/index.ts'
 import type { KubernetesObject } from '../../../src/targets/kubernetes/api/index.ts'
 import { readInventory } from '../../../src/targets/kubernetes/inventory.ts'
 import { type Rollout, rollOut, takeAway } from '../../../src/targets/kubernetes/rollout/roll-out.ts'
-import { type ClusterSession, sessionOpener } from '../../../src/targets/kubernetes/session.ts'
+import type { ClusterSession } from '../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../parts/kubernetes/cluster.ts'
+import { sessionTo } from './session-to.ts'
 
 const { signal } = new AbortController()
 const digest = `sha256:${'a'.repeat(64)}` as Digest
@@ -55,10 +56,7 @@ describe('a rollout on a cluster', { skip: kubernetesMissing(), timeout: 600_000
   let session: ClusterSession
   before(async () => {
     cluster = await startCluster()
-    session = await sessionOpener(
-      { kubeconfig: cluster.kubeconfig, context: null },
-      { root: '/', variables: {} },
-    )(signal)
+    session = await sessionTo(cluster)
   })
   after(async () => {
     await session?.close()

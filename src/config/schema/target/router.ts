@@ -2,10 +2,10 @@
 import * as z from 'zod'
 import type { RouterConfig } from '../../../model/index.ts'
 import { show } from '../../mistake.ts'
+import { unknownPlaceholder } from '../placeholder.ts'
 import { choice, exactlyOne, mustBeOneOf, object, textWith } from '../shapes.ts'
 
 const kinds = ['built-in', 'nginx', 'haproxy'] as const
-const placeholders = ['project', 'environment', 'service']
 
 const pathSchema = (example: string) =>
   textWith(`a path such as \`${example}\``, (path) =>
@@ -18,14 +18,8 @@ const pathSchema = (example: string) =>
   )
 
 const nameSchema = textWith('a name such as `trunkline-{service}`', (text) => {
-  const unknown = [...text.matchAll(/\{([^}]*)\}/g)].find(([, name]) => !placeholders.includes(name ?? ''))
-  if (unknown) {
-    return {
-      code: 'INVALID_VALUE',
-      message: `\`{key}\` has an unknown placeholder ${show(unknown[0])}`,
-      hint: 'known are {project}, {environment} and {service}',
-    }
-  }
+  const unknown = unknownPlaceholder(text)
+  if (unknown !== null) return unknown
   if (text.includes('{service}') && /^[\w.{}-]+$/.test(text)) return null
   return {
     code: 'INVALID_VALUE',

@@ -1,5 +1,5 @@
 /** What the API server says when it says no, in words a person can act on. */
-import { erroredError, failedError, refusedError, TrunklineError } from '../../../model/index.ts'
+import { erroredError, failedError, refusedError } from '../../../model/index.ts'
 
 /** As `metav1.Status`. */
 export type StatusBody = {
@@ -55,5 +55,3 @@ export function asTrunklineError(error: unknown, cluster: string): unknown {
 
 const codeOf = (status: number): string =>
   status === 404 ? 'NOT_FOUND' : status === 409 ? 'CONFLICT' : status === 422 ? 'INVALID' : 'REJECTED'
-
-export const isWorldsFault = (error: unknown): boolean => error instanceof TrunklineError && error.kind === 'errored'

@@ -38,10 +38,12 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
     'artifacts',
     'clock',
     'program',
+    'kubernetes-api',
     // GitOps writes to a repository of manifests, of which it keeps a cache as those of state are kept.
     'git',
     'config/yaml-depth.ts',
   ],
+  'kubernetes-api': ['model', 'process'],
   notifications: ['model', 'ports', 'masking', 'hashing'],
   delivery: [
     'model',

@@ -1,6 +1,7 @@
 /** Looks for drift in one namespace and says how long it took, from the start of the process, and its memory. */
+
+import { sessionOpener } from '../../src/kubernetes-api/session.ts'
 import { findDrift } from '../../src/targets/kubernetes/drift/find-drift.ts'
-import { sessionOpener } from '../../src/targets/kubernetes/session.ts'
 
 const [kubeconfig = '', namespace = ''] = process.argv.slice(2)
 const { signal } = new AbortController()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { absoluteUrl, openBranchRepository } from '../../git/index.ts'
 import { sha256 } from '../../hashing/index.ts'
 import type { Home } from '../../home/index.ts'
+import { sessionOpener } from '../../kubernetes-api/session.ts'
 import {
   type EnvironmentName,
   fillIn,
@@ -13,7 +14,6 @@ import {
   type Verdict,
 } from '../../model/index.ts'
 import type { Clock, Target } from '../../ports/index.ts'
-import { sessionOpener } from '../kubernetes/session.ts'
 import { openDeploying } from './deploy.ts'
 import { openFollower } from './following/follower.ts'
 import { findImageDrift, type ObserveOptions, observeServices } from './observe.ts'

@@ -1,7 +1,8 @@
 /** The clusters under one environment: where each service goes, and work done in one after the other. */
+
+import { type ClusterSession, type OpenSession, sessionOpener, told } from '../../kubernetes-api/session.ts'
 import { type EnvironmentName, fillIn, type KubernetesConfig, type ServiceName } from '../../model/index.ts'
 import type { Place } from './names.ts'
-import { type ClusterSession, type OpenSession, sessionOpener, told } from './session.ts'
 
 export type KubernetesTargetOptions = {
   config: KubernetesConfig

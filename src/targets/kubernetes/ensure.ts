@@ -1,4 +1,6 @@
 /** One service to one generation on every cluster of an environment; where a later one fails, those before it go back. */
+
+import { type ClusterSession, told } from '../../kubernetes-api/session.ts'
 import {
   type Digest,
   fillIn,
@@ -20,7 +22,6 @@ import type { RenderRequest } from './render/render-request.ts'
 import type { Installer } from './rollout/installer.ts'
 import { ensureNamespace } from './rollout/namespace.ts'
 import { rollOut, takeAway } from './rollout/roll-out.ts'
-import { type ClusterSession, told } from './session.ts'
 import { rollOutBy } from './staged/index.ts'
 
 export async function ensureEverywhere(

@@ -1,10 +1,10 @@
 /** The random key that fingerprints of variables are made with: kept in the cluster, beside the secrets (invariant 13). */
 import { createHmac, randomBytes } from 'node:crypto'
 import { canonicalJson } from '../../hashing/index.ts'
+import { ApiError, isConflict, isNotFound } from '../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import { erroredError, type Fingerprint } from '../../model/index.ts'
-import { ApiError, isConflict, isNotFound } from './api/index.ts'
 import { fieldManager, fitting, labels, type Place } from './names.ts'
-import type { ClusterSession } from './session.ts'
 
 const secretKind = { apiVersion: 'v1', kind: 'Secret' }
 const keyBytes = 32

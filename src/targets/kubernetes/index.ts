@@ -2,6 +2,8 @@
  * Kubernetes: services described by their own manifests, by Kustomize, by a Helm chart, or by how they run; images by
  * digest; applied by Trunkline itself and watched until healthy. Everything it must remember is in the cluster.
  */
+
+import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import { isStaged, passed, reason, TrunklineError, type Verdict } from '../../model/index.ts'
 import type { RolloutRequest, Target, TargetContext } from '../../ports/index.ts'
 import { type Clusters, type KubernetesTargetOptions, openClusters } from './clusters.ts'
@@ -14,7 +16,6 @@ import { serviceLogs } from './pods/service-logs.ts'
 import { render } from './render/render.ts'
 import { awaitHealth } from './rollout/await-health.ts'
 import { takeAway } from './rollout/roll-out.ts'
-import type { ClusterSession } from './session.ts'
 import { whyUndivided } from './staged/index.ts'
 
 export type { KubernetesTargetOptions } from './clusters.ts'

@@ -4,10 +4,10 @@
  * needs nothing else. Written with its resource version: a controller that has lost its lease cannot overwrite a newer one.
  */
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { groupKindOf, isConflict, isNotFound, type KubernetesObject } from '../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import { type Digest, erroredError, type Fingerprint, refusedError } from '../../model/index.ts'
-import { groupKindOf, isConflict, isNotFound, type KubernetesObject } from './api/index.ts'
 import { annotations, applySetId, fieldManager, inventoryName, labels, type Place, toolingName } from './names.ts'
-import type { ClusterSession } from './session.ts'
 
 export type Generation = {
   generation: string

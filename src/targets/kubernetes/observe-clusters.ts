@@ -1,10 +1,11 @@
 /** What runs of services on all clusters of an environment, and what was changed there by hand. */
+
+import { told } from '../../kubernetes-api/session.ts'
 import type { ServiceName } from '../../model/index.ts'
 import type { Drift, ObservedService } from '../../ports/index.ts'
 import type { Clusters } from './clusters.ts'
 import { findDrift } from './drift/find-drift.ts'
 import { observeServices } from './observe.ts'
-import { told } from './session.ts'
 
 export async function observeClusters(
   { openers, byPlace, urlOf }: Clusters,

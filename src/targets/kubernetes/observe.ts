@@ -1,11 +1,12 @@
 /** What runs of services on one cluster: two kinds of requests, however many services there are. */
+
+import { groupKindOf, type KubernetesObject, keyOf } from '../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import type { ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
-import { groupKindOf, type KubernetesObject, keyOf } from './api/index.ts'
 import { healthOf, podsOf } from './health/health.ts'
 import { allObjects, type Inventory, readInventories } from './inventory.ts'
 import { labels, type Place } from './names.ts'
-import type { ClusterSession } from './session.ts'
 
 export async function observeServices(
   session: ClusterSession,

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { TrunklineError } from '../../../src/model/index.ts'
 import {
   type ApiClient,
   ApiError,
@@ -12,7 +11,8 @@ import {
   openClient,
   openMirror,
   openResources,
-} from '../../../src/targets/kubernetes/api/index.ts'
+} from '../../../src/kubernetes-api/index.ts'
+import { TrunklineError } from '../../../src/model/index.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../parts/kubernetes/cluster.ts'
 
 const { signal } = new AbortController()

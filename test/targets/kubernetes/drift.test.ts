@@ -1,12 +1,12 @@
 /** Changes by hand: found, told with who made them, and nothing else is taken for one. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { KubernetesObject } from '../../../src/kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../src/kubernetes-api/session.ts'
 import type { Digest } from '../../../src/model/index.ts'
-import type { KubernetesObject } from '../../../src/targets/kubernetes/api/index.ts'
 import { differences } from '../../../src/targets/kubernetes/drift/compare.ts'
 import { findDrift } from '../../../src/targets/kubernetes/drift/find-drift.ts'
 import { rollOut } from '../../../src/targets/kubernetes/rollout/roll-out.ts'
-import type { ClusterSession } from '../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster } from '../../parts/kubernetes/cluster.ts'
 import { sessionTo } from './session-to.ts'
 

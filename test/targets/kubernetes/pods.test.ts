@@ -1,13 +1,13 @@
 /** Hooks and tasks as Jobs, and what services say, against a real control plane. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { ClusterSession } from '../../../src/kubernetes-api/session.ts'
 import type { Digest } from '../../../src/model/index.ts'
 import { TrunklineError } from '../../../src/model/index.ts'
 import type { Job } from '../../../src/ports/index.ts'
 import { jobOutcome, runJob } from '../../../src/targets/kubernetes/pods/run-job.ts'
 import { serviceLogs } from '../../../src/targets/kubernetes/pods/service-logs.ts'
 import { rollOut } from '../../../src/targets/kubernetes/rollout/roll-out.ts'
-import type { ClusterSession } from '../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../parts/kubernetes/cluster.ts'
 import { sessionTo } from './session-to.ts'
 

@@ -1,12 +1,12 @@
 /** Rollouts against a real control plane: what gets healthy stays, what does not is told with its reason and taken back. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { KubernetesObject } from '../../../src/kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../src/kubernetes-api/session.ts'
 import type { Digest, Verdict } from '../../../src/model/index.ts'
 import { TrunklineError } from '../../../src/model/index.ts'
-import type { KubernetesObject } from '../../../src/targets/kubernetes/api/index.ts'
 import { readInventory } from '../../../src/targets/kubernetes/inventory.ts'
 import { type Rollout, rollOut, takeAway } from '../../../src/targets/kubernetes/rollout/roll-out.ts'
-import type { ClusterSession } from '../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../parts/kubernetes/cluster.ts'
 import { sessionTo } from './session-to.ts'
 

@@ -1,5 +1,5 @@
 /** Speaks with a cluster of the tests as its administrator. */
-import { type ClusterSession, sessionOpener } from '../../../src/targets/kubernetes/session.ts'
+import { type ClusterSession, sessionOpener } from '../../../src/kubernetes-api/session.ts'
 import type { Cluster } from '../../parts/kubernetes/cluster.ts'
 
 const { signal } = new AbortController()

@@ -1,8 +1,9 @@
 /** Waits until Argo CD or Flux has brought a commit to its cluster, and says how that went. */
+
+import { asTrunklineError, isNotFound } from '../../../kubernetes-api/index.ts'
+import type { OpenSession } from '../../../kubernetes-api/session.ts'
 import { erroredError, type GitOpsFollower, reason, short, type Verdict } from '../../../model/index.ts'
 import type { Clock } from '../../../ports/index.ts'
-import { asTrunklineError, isNotFound } from '../../kubernetes/api/index.ts'
-import type { OpenSession } from '../../kubernetes/session.ts'
 import {
   revisionsOf as applicationRevisions,
   type ExpectedImage,

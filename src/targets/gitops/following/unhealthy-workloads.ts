@@ -2,8 +2,8 @@
  * Why an Application is not healthy, from its workloads: newer versions of Argo CD no longer keep that in its status.
  * Only where they run in the cluster that has the Application; whoever may not read them is told less.
  */
-import { isNotFound } from '../../kubernetes/api/index.ts'
-import type { OpenSession } from '../../kubernetes/session.ts'
+import { isNotFound } from '../../../kubernetes-api/index.ts'
+import type { OpenSession } from '../../../kubernetes-api/session.ts'
 import { resourceName } from './argocd.ts'
 import { type Fields, fields, list, message, type ObjectStatus, textOf } from './state.ts'
 

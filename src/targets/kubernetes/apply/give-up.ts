@@ -1,6 +1,6 @@
 /** An object changes hands: what its former manager wanted of it, and nobody else does, goes. */
-import { isConflict, isNotFound, type KubernetesObject, type ManagedFields } from '../api/index.ts'
-import type { ClusterSession } from '../session.ts'
+import { isConflict, isNotFound, type KubernetesObject, type ManagedFields } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 
 const attempts = 5
 

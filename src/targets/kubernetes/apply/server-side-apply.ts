@@ -1,8 +1,16 @@
 /** Server-side apply with our own field manager, so that the API server itself says who else wants a field. */
+
+import {
+  ApiError,
+  isConflict,
+  isNotFound,
+  type KubernetesObject,
+  nameOf,
+  type StatusCause,
+} from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { type Reason, reason } from '../../../model/index.ts'
-import { ApiError, isConflict, isNotFound, type KubernetesObject, nameOf, type StatusCause } from '../api/index.ts'
 import { fieldManager } from '../names.ts'
-import type { ClusterSession } from '../session.ts'
 
 export type ApplyOptions = {
   /** Takes fields over that others manage. */

@@ -1,5 +1,5 @@
 /** In which order kinds are applied, and removed in reverse: what others rest on comes first. */
-import { groupOf, type KubernetesObject } from '../api/index.ts'
+import { groupOf, type KubernetesObject } from '../../../kubernetes-api/index.ts'
 
 const order: ReadonlyArray<readonly string[]> = [
   ['Namespace'],

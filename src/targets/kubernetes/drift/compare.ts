@@ -3,7 +3,7 @@
  * server's, or others' to decide. Pure: no request is made for what is as it should be. A field that only looks different
  * (`1000m` and `1`) is asked about afterwards.
  */
-import type { KubernetesObject, ManagedFields } from '../api/index.ts'
+import type { KubernetesObject, ManagedFields } from '../../../kubernetes-api/index.ts'
 
 export type Difference = {
   /** As people write it: `spec.template.spec.containers[name=main].image`. */

@@ -1,11 +1,12 @@
 /** What differs between what was applied and what stands there, for all services of an environment on one cluster. */
+
+import { type KubernetesObject, keyOf, nameOf } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { ServiceName } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applyObject } from '../apply/server-side-apply.ts'
 import { allObjects, readInventories } from '../inventory.ts'
 import type { Place } from '../names.ts'
 import { liveObjects } from '../observe.ts'
-import type { ClusterSession } from '../session.ts'
 import { type Difference, differences } from './compare.ts'
 
 export type ObjectDrift = {

@@ -2,7 +2,7 @@
  * Whether an object is what its kind calls healthy. Pure: from its status alone, as its controller wrote it. Kinds nobody
  * here knows are judged by the conventions of conditions (`Ready`, `Available`, `Stalled`, `Failed`, `observedGeneration`).
  */
-import { groupOf, type KubernetesObject } from '../api/index.ts'
+import { conditionsOf, groupOf, type KubernetesObject } from '../../../kubernetes-api/index.ts'
 
 export type Health =
   | { state: 'healthy' }
@@ -14,8 +14,6 @@ export type Health =
 export const healthy: Health = { state: 'healthy' }
 const progressing = (message: string): Health => ({ state: 'progressing', message })
 const failed = (message: string): Health => ({ state: 'failed', message })
-
-export type Condition = { type: string; status: string; reason?: string; message?: string; observedGeneration?: number }
 
 export function healthOf(object: KubernetesObject): Health {
   if (object.metadata.deletionTimestamp !== undefined) return progressing('is being deleted')
@@ -55,10 +53,6 @@ const statusOf = (object: KubernetesObject): Fields => fieldsOf(object['status']
 const numberIn = (fields: Fields, name: string, fallback: number): number =>
   typeof fields[name] === 'number' ? fields[name] : fallback
 
-export const conditionsOf = (object: KubernetesObject): Condition[] => {
-  const { conditions } = statusOf(object)
-  return Array.isArray(conditions) ? conditions.filter((known) => typeof known?.type === 'string') : []
-}
 const conditionOf = (object: KubernetesObject, type: string) =>
   conditionsOf(object).find((known) => known.type === type)
 

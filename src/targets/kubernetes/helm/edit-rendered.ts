@@ -1,7 +1,7 @@
 /** The objects of a rendered chart, edited in its text: documents that do not change stay as helm wrote them. */
 import { stringify } from 'yaml'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { failedError, type HelmDescription, type HelmImage } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { inject, renameReferences } from '../render/deliver-variables.ts'
 import { imagesOf, replaceImages, whatImages } from '../render/images.ts'
 import { isMapping, readDocument } from '../render/read-manifests.ts'

@@ -1,9 +1,9 @@
 /** What helm says when it fails, as a reason that a person can act on. */
 import { posix } from 'node:path'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { type Reason, reason } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { explain } from '../health/explain.ts'
-import type { ClusterSession } from '../session.ts'
 import type { HelmRelease } from './helm-request.ts'
 
 export type HelmFailure = { reasons: Reason[]; logTail: string[] }

@@ -1,6 +1,7 @@
 /** The way back of a chart: to the revision that ran, or away where none did. */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { erroredError } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import type { HelmCluster, HelmRelease } from './helm-request.ts'
 import { deployedIn, helmHistory, helmObjects, isUnknown } from './history.ts'
 import { helmVersion, runHelm } from './run-helm.ts'

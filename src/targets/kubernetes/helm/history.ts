@@ -1,7 +1,7 @@
 /** What helm knows of an installed chart. */
 import * as z from 'zod'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { erroredError } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { readManifests } from '../render/read-manifests.ts'
 import type { HelmCluster, HelmRelease } from './helm-request.ts'
 import { runHelm } from './run-helm.ts'

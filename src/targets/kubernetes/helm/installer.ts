@@ -1,11 +1,11 @@
 /** Helm as one who brings objects to a cluster: rollouts install by it, watch what it brought, and go back by it. */
-import { type KubernetesObject, keyOf } from '../api/index.ts'
+import { type KubernetesObject, keyOf } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { giveUp } from '../apply/give-up.ts'
 import { deleteObject } from '../apply/server-side-apply.ts'
 import type { Installed } from '../inventory.ts'
 import { fieldManager } from '../names.ts'
 import type { Installer } from '../rollout/installer.ts'
-import type { ClusterSession } from '../session.ts'
 import { helmGoBack, uninstall } from './go-back.ts'
 import { type HelmCluster, type HelmRelease, type HelmRequest, helmDescriptionOf, releaseOf } from './helm-request.ts'
 import { helmObjects } from './history.ts'

@@ -2,13 +2,14 @@
  * A chart installed, or upgraded to what is wanted. Helm does not wait for pods: whether they get healthy is watched from
  * outside, with the reason when they do not. What is there already is left alone.
  */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { HelmDescription } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { notEmpty } from '../render/deliver-variables.ts'
 import { clusterDescriptionOf } from '../render/render.ts'
 import type { RenderRequest } from '../render/render-request.ts'
 import { variableObjects } from '../render/variables.ts'
-import type { ClusterSession } from '../session.ts'
 import { type ChartFolder, chartPath, withChart } from './chart-folder.ts'
 import { describeRelease } from './describe.ts'
 import { editRendered } from './edit-rendered.ts'

@@ -3,15 +3,14 @@
  * twice, and how it ended can be asked for a week. Its variables are in a Secret that goes with it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { conditionsOf, isConflict, type KubernetesObject } from '../../../kubernetes-api/index.ts'
+import { readPodLog } from '../../../kubernetes-api/pod-log.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { erroredError } from '../../../model/index.ts'
 import type { Job, JobOutcome, TargetContext } from '../../../ports/index.ts'
-import { isConflict, type KubernetesObject } from '../api/index.ts'
 import { explain } from '../health/explain.ts'
-import { conditionsOf } from '../health/health.ts'
 import { fieldManager, fitting, labels, type Place } from '../names.ts'
 import { ensureNamespace } from '../rollout/namespace.ts'
-import type { ClusterSession } from '../session.ts'
-import { readPodLog } from './pod-log.ts'
 
 export type JobRun = {
   session: ClusterSession

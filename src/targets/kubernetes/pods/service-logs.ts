@@ -1,10 +1,11 @@
 /** What the pods of a service say, in one stream. */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
+import { readPodLog } from '../../../kubernetes-api/pod-log.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { LogLine, LogQuery } from '../../../ports/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { allObjects, readInventory } from '../inventory.ts'
 import type { Place } from '../names.ts'
-import type { ClusterSession } from '../session.ts'
-import { readPodLog } from './pod-log.ts'
 
 const podKind = { apiVersion: 'v1', kind: 'Pod' }
 

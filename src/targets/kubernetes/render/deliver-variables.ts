@@ -1,6 +1,7 @@
 /** How a service's variables get to the containers of its description. */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { type Digest, failedError, type VariableDelivery } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { type Container, editContainers, editItems, editMember, editPodSpecs, type PodSpec } from './pod-specs.ts'
 import { isMapping } from './read-manifests.ts'
 import type { RenderRequest } from './render-request.ts'

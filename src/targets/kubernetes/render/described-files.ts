@@ -1,7 +1,7 @@
 /** Which files of a service are its manifests, and the objects in them. */
 import picomatch from 'picomatch'
+import { type KubernetesObject, keyOf, nameOf } from '../../../kubernetes-api/index.ts'
 import { fillIn, usageError } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { plainPath } from './kustomize.ts'
 import { type Described, readManifests } from './read-manifests.ts'
 import type { RenderRequest } from './render-request.ts'

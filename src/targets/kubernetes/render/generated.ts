@@ -1,5 +1,5 @@
 /** A Deployment made from how a service runs, and a Service where it has a port. */
-import type { KubernetesObject, ObjectMeta } from '../api/index.ts'
+import type { KubernetesObject, ObjectMeta } from '../../../kubernetes-api/index.ts'
 import { fitting } from '../names.ts'
 import type { RenderRequest } from './render-request.ts'
 import { rollingUpdate } from './rollout-strategy.ts'

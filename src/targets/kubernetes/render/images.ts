@@ -1,6 +1,7 @@
 /** The images of a release in place of the names that a description calls them by: by digest, in containers alone. */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { failedError } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { type Container, containersOf, editContainers, editPodSpecs, podSpecsOf } from './pod-specs.ts'
 
 /** Name in the description to the reference that the cluster pulls. */

@@ -1,6 +1,7 @@
 /** A Knative Service made from how a service runs: it scales by its requests, and its newest revision takes all of them. */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { usageError } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { labelsOf } from './generated.ts'
 import type { RenderRequest } from './render-request.ts'
 import { clusterRunOf, containerOf, probesOf } from './service-container.ts'

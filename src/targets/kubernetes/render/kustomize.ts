@@ -2,10 +2,10 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { erroredError, fillIn, TrunklineError, usageError } from '../../../model/index.ts'
 import type { DeployFiles } from '../../../ports/index.ts'
 import { type ProcessEnd, runProcess } from '../../../process/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { readManifests } from './read-manifests.ts'
 import type { RenderRequest } from './render-request.ts'
 

@@ -3,7 +3,7 @@
  * Service, kinds nobody here knows) the `spec` of a template that has containers. Edits leave the object they are given
  * as it is, and answer the very same one where nothing changes.
  */
-import type { KubernetesObject } from '../api/index.ts'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { isMapping } from './read-manifests.ts'
 
 export type PodSpec = Readonly<Record<string, unknown>>

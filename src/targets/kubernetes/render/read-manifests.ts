@@ -11,8 +11,8 @@ import {
   visit,
 } from 'yaml'
 import { isTooDeepToParse } from '../../../config/yaml-depth.ts'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { type Location, usageError } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 
 /** An object, and where it stands in the repository. */
 export type Described = { object: KubernetesObject; location: Location }

@@ -1,6 +1,7 @@
 /** What describes a service as objects of a cluster: its images by digest, its variables beside it. */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import type { KubernetesRun, Run } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { deliverVariables } from './deliver-variables.ts'
 import { describedObjects } from './described-files.ts'
 import { generatedObjects } from './generated.ts'

@@ -1,6 +1,7 @@
 /** How the pods of a Deployment are replaced where its description leaves that open. */
+
+import { groupOf, type KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { isStaged, type RolloutStrategy } from '../../../model/index.ts'
-import { groupOf, type KubernetesObject } from '../api/index.ts'
 import { editMember } from './pod-specs.ts'
 import { isMapping } from './read-manifests.ts'
 

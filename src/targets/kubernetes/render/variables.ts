@@ -1,8 +1,8 @@
 /** The variables of a service as objects of a cluster. Their names change with their content, and so roll exactly their users. */
 import { createHash, createHmac } from 'node:crypto'
 import { canonicalJson } from '../../../hashing/index.ts'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import type { ServiceName } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { fitting } from '../names.ts'
 import type { RenderRequest } from './render-request.ts'
 

@@ -1,11 +1,11 @@
 /** Waits until objects are healthy, or it is clear that they will not be: told why, and what their containers said. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type KubernetesObject, keyOf, type Mirror, nameOf } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { Reason } from '../../../model/index.ts'
 import { reason } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf, type Mirror, nameOf } from '../api/index.ts'
 import { type Explanation, explain } from '../health/explain.ts'
 import { type Health, healthOf, podsOf } from '../health/health.ts'
-import type { ClusterSession } from '../session.ts'
 
 export type Wait = {
   objects: readonly KubernetesObject[]

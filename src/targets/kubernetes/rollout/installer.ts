@@ -1,5 +1,5 @@
 /** Whoever brings objects to a cluster besides Trunkline itself, and keeps records of its own: Helm. */
-import type { KubernetesObject } from '../api/index.ts'
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import type { Installed } from '../inventory.ts'
 import type { Brought } from './roll-out.ts'
 

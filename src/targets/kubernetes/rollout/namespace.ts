@@ -1,8 +1,9 @@
 /** The namespace that a service goes to. */
+
+import { ApiError, isConflict } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { type Reason, reason } from '../../../model/index.ts'
-import { ApiError, isConflict } from '../api/index.ts'
 import { fieldManager } from '../names.ts'
-import type { ClusterSession } from '../session.ts'
 
 const kind = { apiVersion: 'v1', kind: 'Namespace' }
 

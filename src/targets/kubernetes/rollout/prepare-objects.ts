@@ -1,9 +1,9 @@
 /** Objects as they are applied: in their namespace, and marked as ours. */
 
+import { type KubernetesObject, keyOf, nameOf } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { failedError } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applySetId, inventoryName, labels, type Place } from '../names.ts'
-import type { ClusterSession } from '../session.ts'
 import { markStable } from '../staged/sets.ts'
 
 export async function prepareObjects(

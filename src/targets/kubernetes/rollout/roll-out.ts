@@ -3,10 +3,12 @@
  * healthy, what ran before is applied again and waited for. Every part observes first, so that a controller that died
  * anywhere is followed by one that goes on.
  */
+
+import { type KubernetesObject, keyOf, nameOf } from '../../../kubernetes-api/index.ts'
+import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { Digest, Fingerprint, Reason, Verdict } from '../../../model/index.ts'
 import { passed, reason } from '../../../model/index.ts'
 import type { TargetContext } from '../../../ports/index.ts'
-import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { applyObject, deleteObject } from '../apply/server-side-apply.ts'
 import { inWaves } from '../apply/waves.ts'
 import {
@@ -19,7 +21,6 @@ import {
   writeInventory,
 } from '../inventory.ts'
 import { inventoryName, type Place } from '../names.ts'
-import type { ClusterSession } from '../session.ts'
 import { awaitHealth, type Wait, type Waited } from './await-health.ts'
 import type { Installer } from './installer.ts'
 import { ensureNamespace } from './namespace.ts'

@@ -4,8 +4,8 @@
  * that Service and one for the new pods.
  */
 import { canonicalJson } from '../../../hashing/index.ts'
+import { type KubernetesObject, keyOf, nameOf } from '../../../kubernetes-api/index.ts'
 import { type Reason, reason, type StagedStrategy } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import type { Division, DivisionRequest } from './division.ts'
 import { leadingTo, routesTo, selects, serviceOfNext, serviceSpecOf, weighed } from './services.ts'
 import { nextDeployment, podLabelsOf, setLabel, workloadOf } from './sets.ts'

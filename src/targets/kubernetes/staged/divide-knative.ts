@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../../hashing/index.ts'
+import { groupOf, type KubernetesObject, keyOf, nameOf } from '../../../kubernetes-api/index.ts'
 import { type Reason, reason } from '../../../model/index.ts'
-import { groupOf, type KubernetesObject, keyOf, nameOf } from '../api/index.ts'
 import { fitting } from '../names.ts'
 import type { Division, DivisionRequest } from './division.ts'
 

@@ -2,8 +2,9 @@
  * How the requests of a service are divided between its old and its new pods, from the two descriptions alone. Pure: it
  * makes objects, and whoever rolls out applies them. The old pods are left as they are, until the last stage has passed.
  */
+
+import { type KubernetesObject, keyOf } from '../../../kubernetes-api/index.ts'
 import type { Reason, StagedStrategy } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf } from '../api/index.ts'
 import { divideDeployments } from './divide-deployments.ts'
 import { divideKnative, isKnativeService } from './divide-knative.ts'
 import { isTemporary } from './sets.ts'

@@ -2,8 +2,9 @@
  * A rollout as its strategy says: by surge, or in stages where something runs already that requests can be shared with.
  * What an earlier rollout left half-way is taken back first, unless this one goes on with it.
  */
+
+import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { isStaged, type Reason, reason, type Verdict } from '../../../model/index.ts'
-import type { KubernetesObject } from '../api/index.ts'
 import { type Generation, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
 import { ensureNamespace } from '../rollout/namespace.ts'
 import { prepareObjects } from '../rollout/prepare-objects.ts'

@@ -4,6 +4,7 @@
  * come stands in the inventory, so that any controller goes on with it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type KubernetesObject, keyOf } from '../../../kubernetes-api/index.ts'
 import {
   passed,
   type Reason,
@@ -12,7 +13,6 @@ import {
   TrunklineError,
   type Verdict,
 } from '../../../model/index.ts'
-import { type KubernetesObject, keyOf } from '../api/index.ts'
 import { writeInventory } from '../inventory.ts'
 import type { Waited } from '../rollout/await-health.ts'
 import { bring, prune } from '../rollout/roll-out.ts'

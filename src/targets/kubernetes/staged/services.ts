@@ -1,5 +1,5 @@
 /** Services and routes of a rollout in stages: which set of pods they lead to, and with which weights. Pure. */
-import { groupOf, type KubernetesObject } from '../api/index.ts'
+import { groupOf, type KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { type Labels, setLabel, temporary } from './sets.ts'
 
 type ServiceSpec = { selector?: Labels; ports?: unknown[]; sessionAffinity?: unknown }

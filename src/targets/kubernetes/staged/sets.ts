@@ -2,7 +2,7 @@
  * The two sets of pods of a rollout in stages, told apart by a label. Every Deployment that Trunkline applies says
  * `stable` in its pods, so that a Service can be pointed at one set alone by one write, at any time.
  */
-import { groupOf, type KubernetesObject } from '../api/index.ts'
+import { groupOf, type KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { fitting } from '../names.ts'
 
 export type SetName = 'stable' | 'next'

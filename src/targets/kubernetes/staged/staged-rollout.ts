@@ -1,7 +1,8 @@
 /** What the parts of a rollout in stages share: what it is about, what it has reached, and how that is written down. */
+
+import { type KubernetesObject, keyOf } from '../../../kubernetes-api/index.ts'
 import { isStaged, type RolloutStrategy, type StagedStrategy } from '../../../model/index.ts'
 import type { TargetContext } from '../../../ports/index.ts'
-import { type KubernetesObject, keyOf } from '../api/index.ts'
 import { applyObject } from '../apply/server-side-apply.ts'
 import { podsOf } from '../health/health.ts'
 import { type Generation, type Inventory, type StageReached, writeInventory } from '../inventory.ts'

@@ -3,8 +3,8 @@
  * goes, and what ran before is applied again in full.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type KubernetesObject, nameOf } from '../../../kubernetes-api/index.ts'
 import { type Reason, reason, TrunklineError } from '../../../model/index.ts'
-import { type KubernetesObject, nameOf } from '../api/index.ts'
 import { deleteObject } from '../apply/server-side-apply.ts'
 import { type Inventory, readInventory, writeInventory } from '../inventory.ts'
 import type { Waited } from '../rollout/await-health.ts'

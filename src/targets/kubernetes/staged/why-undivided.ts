@@ -1,6 +1,7 @@
 /** Why a description cannot be rolled out in stages, said before anything is applied. Pure. */
+
+import { type KubernetesObject, nameOf } from '../../../kubernetes-api/index.ts'
 import { type Reason, reason, type StagedStrategy } from '../../../model/index.ts'
-import { type KubernetesObject, nameOf } from '../api/index.ts'
 import { isKnativeService } from './divide-knative.ts'
 import { isService, routesTo, selects } from './services.ts'
 import { isDeployment, podLabelsOf } from './sets.ts'

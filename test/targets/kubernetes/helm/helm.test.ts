@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { type ClusterSession, sessionOpener } from '../../../../src/kubernetes-api/session.ts'
 import { type EnvironmentVariable, type HelmDescription, TrunklineError } from '../../../../src/model/index.ts'
 import {
   type HelmRequest,
@@ -15,7 +16,6 @@ import {
   helmVariables,
   releaseOf,
 } from '../../../../src/targets/kubernetes/helm/index.ts'
-import { type ClusterSession, sessionOpener } from '../../../../src/targets/kubernetes/session.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../../parts/kubernetes/cluster.ts'
 import { helm, kubernetesToolsMissing } from '../../../parts/kubernetes/tools.ts'
 import { at, type Change, containerRun, digest, named, otherDigest, renderRequest } from '../render/render-requests.ts'

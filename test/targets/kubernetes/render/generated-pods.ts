@@ -1,6 +1,6 @@
 /** Objects with pod specs, made at random: every kind that has them, and fields that only look like it. */
 import fc from 'fast-check'
-import type { KubernetesObject } from '../../../../src/targets/kubernetes/api/index.ts'
+import type { KubernetesObject } from '../../../../src/kubernetes-api/index.ts'
 
 type Fields = Record<string, unknown>
 

@@ -1,7 +1,7 @@
 /** The Knative Service that is made from how a service runs, before Knative's own controllers. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { KubernetesObject } from '../../../../src/targets/kubernetes/api/index.ts'
+import type { KubernetesObject } from '../../../../src/kubernetes-api/index.ts'
 import { render } from '../../../../src/targets/kubernetes/render/render.ts'
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../../parts/kubernetes/cluster.ts'
 import { knativeService, startKnative } from '../../../parts/kubernetes/knative.ts'

@@ -1,5 +1,5 @@
+import type { KubernetesObject } from '../../../../src/kubernetes-api/index.ts'
 import type { ContainerRun, Digest, KubernetesConfig, KubernetesRun, Run } from '../../../../src/model/index.ts'
-import type { KubernetesObject } from '../../../../src/targets/kubernetes/api/index.ts'
 import type { RenderRequest } from '../../../../src/targets/kubernetes/render/render-request.ts'
 
 export const digest = `sha256:${'a'.repeat(64)}` as Digest

@@ -1,6 +1,6 @@
 /** What a container of a pod says, line by line, with the time the node heard it. */
 import { createInterface } from 'node:readline'
-import type { ClusterSession } from '../session.ts'
+import type { ClusterSession } from './session.ts'
 
 export type PodLine = { at: string; text: string }
 

@@ -8,7 +8,7 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import * as z from 'zod'
-import { type ClusterAccess, erroredError, usageError } from '../../../model/index.ts'
+import { type ClusterAccess, erroredError, usageError } from '../model/index.ts'
 
 export type ClusterConnection = {
   /** For people: the context's name, or where the pod runs. */

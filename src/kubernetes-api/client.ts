@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Dispatcher, Pool, ProxyAgent } from 'undici'
-import { cancelledError, erroredError } from '../../../model/index.ts'
+import { cancelledError, erroredError } from '../model/index.ts'
 import { type Credentials, openCredentials } from './credentials.ts'
 import type { ClusterConnection } from './kubeconfig.ts'
 import { ApiError, type StatusBody } from './problem.ts'

@@ -1,5 +1,5 @@
 /** What the API server says when it says no, in words a person can act on. */
-import { erroredError, failedError, refusedError } from '../../../model/index.ts'
+import { erroredError, failedError, refusedError } from '../model/index.ts'
 
 /** As `metav1.Status`. */
 export type StatusBody = {

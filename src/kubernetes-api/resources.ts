@@ -1,6 +1,6 @@
 /** Where objects of a kind are found: the API server's own list of what it has, read in two requests and kept. */
 import * as z from 'zod'
-import { failedError } from '../../../model/index.ts'
+import { failedError } from '../model/index.ts'
 import type { ApiClient } from './client.ts'
 import type { Kind, KubernetesObject } from './objects.ts'
 

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import * as z from 'zod'
-import { erroredError } from '../../../model/index.ts'
-import { runProcess } from '../../../process/index.ts'
+import { erroredError } from '../model/index.ts'
+import { runProcess } from '../process/index.ts'
 import type { ClusterConnection, ClusterUser } from './kubeconfig.ts'
 
 export type Credentials = {

@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TrunklineError } from '../../../model/index.ts'
+import { TrunklineError } from '../model/index.ts'
 import type { ApiClient } from './client.ts'
 import type { KubernetesObject } from './objects.ts'
 import { ApiError, isGone } from './problem.ts'

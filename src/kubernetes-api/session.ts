@@ -1,5 +1,5 @@
 /** One cluster as one command sees it: opened when first used, with one mirror for each kind and namespace however many look. */
-import type { ClusterAccess } from '../../model/index.ts'
+import type { ClusterAccess } from '../model/index.ts'
 import {
   type ApiClient,
   asTrunklineError,
@@ -16,7 +16,7 @@ import {
   type Resource,
   type Resources,
   type Selection,
-} from './api/index.ts'
+} from './index.ts'
 
 export type ClusterSession = {
   readonly name: string

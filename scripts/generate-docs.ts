@@ -67,7 +67,7 @@ Policy is read from the remote's trunk, recipe from the commit that is delivered
 
 | from trunk | from the commit |
 |---|---|
-| \`project\`, \`trunk\`, \`artifacts\`, \`people\`, \`notify\`, \`state\`, and of each environment \`on\`, \`after\`, \`approval\`, \`windows\`, \`target\`, \`targets\`, \`variables\`, \`onFailure\` | \`services\`, \`shared\`, \`prepare\`, \`tools\`, \`platform\`, \`tasks\`, and of each environment \`rollout\`, \`rollouts\`, \`hooks\`, \`verify\`, \`deployInputs\` |
+| \`project\`, \`trunk\`, \`artifacts\`, \`aws\`, \`people\`, \`notify\`, \`state\`, and of each environment \`on\`, \`after\`, \`approval\`, \`windows\`, \`target\`, \`targets\`, \`aws\`, \`variables\`, \`onFailure\` | \`services\`, \`shared\`, \`prepare\`, \`tools\`, \`platform\`, \`tasks\`, and of each environment \`rollout\`, \`rollouts\`, \`hooks\`, \`verify\`, \`deployInputs\` |
 
 An environment that only the commit has is ignored, and so is another \`state\` or \`artifacts\`: Trunkline says so.
 

@@ -122,7 +122,7 @@ function openTargetOf(
   }
   const root = workingCopy.root ?? process.cwd()
   const own = { project: project.name, environment: policy.name }
-  return openTarget(config, { ...own, home, clock: systemClock, root, variables: environment })
+  return openTarget(config, { ...own, home, clock: systemClock, root, variables: environment, aws: policy.aws ?? null })
 }
 
 async function openNotifier({ project, environment }: WorldOptions): Promise<Notifier> {

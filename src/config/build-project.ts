@@ -1,6 +1,7 @@
 /** From the configuration as written to the project as everything else knows it. */
 import type {
   ArtifactRecipe,
+  AwsAccess,
   Environment,
   EnvironmentName,
   EnvironmentPolicy,
@@ -9,6 +10,7 @@ import type {
   KubernetesRun,
   NotificationChannel,
   Person,
+  Placeholders,
   Project,
   Run,
   Service,
@@ -16,9 +18,10 @@ import type {
   TargetConfig,
   TargetName,
 } from '../model/index.ts'
-import { describedBy, fillIn, isPerEnvironment } from '../model/index.ts'
+import { descriptionOf, fillIn, isPerEnvironment } from '../model/index.ts'
 import { flattenRoutes } from './checks/routes.ts'
 import { type ArtifactDocument, defaultArtifact } from './schema/artifact.ts'
+import type { AwsDocument } from './schema/aws.ts'
 import type { EnvironmentDocument } from './schema/environment.ts'
 import type { KubernetesRunDocument } from './schema/kubernetes-run.ts'
 import type { ChannelDocument } from './schema/notification.ts'
@@ -28,16 +31,31 @@ import type { ServiceDocument } from './schema/service.ts'
 
 /** The document must have passed all checks. */
 export function buildProject(document: ProjectDocument): Project {
-  const { project, platform, prepare, services: written, environments, tasks, notify, builders, ...rest } = document
+  const {
+    project,
+    platform,
+    prepare,
+    services: written,
+    environments,
+    tasks,
+    notify,
+    builders,
+    aws,
+    ...rest
+  } = document
   const services = mapValues(written, buildService)
   return {
     ...rest,
     name: project,
+    ...awsOf({ project }, aws),
     platform: platform ?? null,
     prepare: prepare ?? null,
     services,
     environments: mapValues(environments, (name, environment) =>
-      withOverlays(buildEnvironment(name, environment), Object.values(services)),
+      withOverlays(
+        { ...buildEnvironment(name, environment), ...awsOf({ project, environment: name }, aws, environment.aws) },
+        Object.values(services),
+      ),
     ),
     tasks: mapValues(tasks, (name, task) => ({ name, ...task })),
     builders: builders.flatMap((builder) =>
@@ -109,9 +127,8 @@ function fillDescription(
   }
 }
 
-/** Paths a service is described by for a cluster: nobody needs to say that they are deploy inputs. */
-const describing = (run: Run | null): string[] =>
-  run === null || run.kind === 'appspec' || run.kubernetes === undefined ? [] : describedBy(run.kubernetes)
+/** Paths a service is described by: nobody needs to say that they are deploy inputs. */
+const describing = (run: Run | null): string[] => descriptionOf(run)?.files ?? []
 
 /** Commands run at the repository's root, and what they build for a service is below its folder. */
 function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactRecipe {
@@ -149,6 +166,14 @@ function withOverlays(environment: Environment, services: readonly Service[]): E
   if (own.length === 0) return environment
   const { recipe } = environment
   return { ...environment, recipe: { ...recipe, deployInputs: [...new Set([...recipe.deployInputs, ...own])] } }
+}
+
+/** What an environment says of AWS goes over what the project says. */
+function awsOf(names: Placeholders, ...documents: Array<AwsDocument | undefined>): { aws?: AwsAccess } {
+  const said: AwsDocument = Object.assign({}, ...documents)
+  if (said.region === undefined) return {}
+  const { region, account = null, role = null, endpoint = null, profile = null } = said
+  return { aws: { region, account, role: role === null ? null : fillIn(role, names), endpoint, profile } }
 }
 
 /** A target in its short form is called by its kind. */

@@ -2,6 +2,7 @@
  * A parsed `trunkline.yaml`. Durations are milliseconds, sizes bytes, patterns globs relative to the repository's root.
  * `Environment` has two halves (invariant 12): its policy is read from the remote's trunk, its recipe from the commit.
  */
+import type { AwsAccess } from './aws.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
@@ -12,6 +13,8 @@ export type Project = {
   trunk: string
   shared: Input[]
   artifacts: ArtifactStoreLocation
+  /** Of what belongs to no environment, such as the artifact store. Absent where AWS is not spoken of. */
+  aws?: AwsAccess
   /** `any` for builds whose output does not depend on the machine, else `<os>/<arch>` as Node names them (`linux/x64`). */
   platform: string | null
   /** Tool name to version prefix: part of every input hash, and checked on the machine before a build. */
@@ -201,6 +204,8 @@ export type EnvironmentPolicy = {
   approval: ApprovalPolicy | null
   windows: DeploymentWindow[]
   targets: Record<TargetName, TargetConfig>
+  /** The account that its targets and variables are in. Absent where AWS is not spoken of. */
+  aws?: AwsAccess
   variables: VariableSourceConfig
   onFailure: Reaction[]
 }

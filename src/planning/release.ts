@@ -5,17 +5,17 @@ import type {
   DeployInputs,
   Digest,
   EnvironmentName,
-  KubernetesRun,
   ObjectId,
   Project,
   Release,
   ReleasedEnvironment,
   ReleasedService,
   ReleaseId,
+  RunDescription,
   ServiceName,
   ViewHash,
 } from '../model/index.ts'
-import { describedBy, emptyRecipe, fillIn, isPerEnvironment } from '../model/index.ts'
+import { descriptionOf, emptyRecipe, fillIn, isPerEnvironment } from '../model/index.ts'
 
 export type ReleaseParts = {
   project: Project
@@ -87,17 +87,17 @@ export function generationOf(release: Release, name: ServiceName, environment: E
 /** Facts, plan and rollout ask again and again; a released service never changes. */
 const generations = new WeakMap<ReleasedService, string>()
 
-/** Which files and images say how a service is deployed in one environment; null where it is described for no cluster. */
+/** Which files and images say how a service is deployed in one environment; null where no files say. */
 export function deployInputsOf(
   release: Release,
   name: ServiceName,
   environment: EnvironmentName | null,
 ): DeployInputs | null {
   const service = release.services[name]
-  const kubernetes = service?.run?.kind === 'appspec' ? undefined : service?.run?.kubernetes
-  if (service === undefined || kubernetes === undefined) return null
-  const overlay = environment === null ? [] : overlayOf(release, name, kubernetes, environment)
-  const images = Object.entries(kubernetes.images).flatMap(([image, of]): Array<[string, Digest]> => {
+  const description = descriptionOf(service?.run ?? null)
+  if (service === undefined || description === null) return null
+  const overlay = environment === null ? [] : overlayOf(release, name, description, environment)
+  const images = Object.entries(description.images).flatMap(([image, of]): Array<[string, Digest]> => {
     const artifact = release.services[of]?.artifact
     return artifact === undefined ? [] : [[image, artifact]]
   })
@@ -105,10 +105,8 @@ export function deployInputsOf(
 }
 
 /** Of an environment's overlay, what this service is described by. */
-function overlayOf(release: Release, service: ServiceName, run: KubernetesRun, environment: EnvironmentName) {
-  const own = describedBy(run)
-    .filter(isPerEnvironment)
-    .map((path) => fillIn(path, { environment, service }))
+function overlayOf(release: Release, service: ServiceName, { files }: RunDescription, environment: EnvironmentName) {
+  const own = files.filter(isPerEnvironment).map((path) => fillIn(path, { environment, service }))
   const { overlay } = environmentOf(release, environment)
   return Object.entries(overlay).filter(([path]) => own.some((pattern) => isMatch(pattern, path)))
 }

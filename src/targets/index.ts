@@ -1,7 +1,7 @@
 /** The platforms Trunkline deploys to. Each stands here once and is loaded only where an environment uses it. */
 
 import type { Home } from '../home/index.ts'
-import type { EnvironmentName, TargetConfig } from '../model/index.ts'
+import type { AwsAccess, EnvironmentName, TargetConfig } from '../model/index.ts'
 import type { Clock, Target } from '../ports/index.ts'
 
 /** What a target gets to know besides its own configuration. */
@@ -14,6 +14,8 @@ export type TargetSurroundings = {
   root: string
   /** Variables of this process: for credentials, and for programs that are started. */
   variables: NodeJS.ProcessEnv
+  /** Of the environment, where it says. */
+  aws: AwsAccess | null
 }
 
 type TargetOpeners = {

@@ -1,4 +1,5 @@
 /** What must hold between the parts of a configuration, beyond the shape of each. */
+import { checkAws } from './aws.ts'
 import type { Check } from './check.ts'
 import { checkCycles } from './cycles.ts'
 import { checkEnvironments } from './environments.ts'
@@ -19,5 +20,6 @@ export const checks: readonly Check[] = [
   checkTargets,
   checkEnvironments,
   checkPlatforms,
+  checkAws,
   checkSigners,
 ]

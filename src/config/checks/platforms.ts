@@ -1,17 +1,58 @@
 /** What runs on which platform: images on clusters, files on fleets. */
 import type { TargetConfig } from '../../model/index.ts'
 import type { PlacedMistake } from '../explain-issue.ts'
+import { type ArtifactDocument, defaultArtifact } from '../schema/artifact.ts'
+import type { RunDocument } from '../schema/run.ts'
 import type { ServiceDocument } from '../schema/service.ts'
 import type { Check, CheckContext } from './check.ts'
+
+type RunKind = NonNullable<RunDocument['kind']> | 'command'
+type ArtifactKind = ArtifactDocument['kind']
+
+/** To add a platform, a line here: what it takes. */
+const platforms: Record<
+  TargetConfig['kind'],
+  { artifacts: readonly ArtifactKind[]; runs: readonly RunKind[]; hint: string }
+> = {
+  fleet: {
+    artifacts: ['bundle', 'zip'],
+    runs: ['command', 'appspec'],
+    hint: 'a fleet takes a bundle or a zip, with `run.command` or `run.appspec`',
+  },
+  kubernetes: {
+    artifacts: ['image', 'dockerfile'],
+    runs: ['command', 'container'],
+    hint: 'for example `artifact: { image: { base: …, entrypoint: […] } }`',
+  },
+  gitops: {
+    artifacts: ['image', 'dockerfile'],
+    runs: ['command', 'container'],
+    hint: 'for example `artifact: { image: { base: …, entrypoint: […] } }`',
+  },
+}
+
+const artifactWords: Record<ArtifactKind, string> = {
+  bundle: 'a bundle',
+  zip: 'a zip',
+  image: 'an image',
+  dockerfile: 'an image',
+  of: "another's artifact",
+}
+
+const runWords: Record<RunKind, string> = {
+  command: 'runs a command',
+  container: 'runs as a container',
+  appspec: 'is deployed by its `appspec.yml`',
+}
 
 export const checkPlatforms: Check = function* (context) {
   const { document } = context
   for (const [name, service] of Object.entries(document.services)) {
-    if (service.run === undefined) continue
-    const packed = ownerOf(name, context)?.artifact?.kind
-    const isImage = packed === 'image' || packed === 'dockerfile'
+    const { run } = service
+    if (run === undefined) continue
+    const packed = (ownerOf(name, context)?.artifact ?? defaultArtifact).kind
     for (const { environment, kind } of placesOf(service, context)) {
-      const mistake = mistakeOf(name, service, environment, kind, isImage)
+      const mistake = mistakeOf(name, run.kind ?? 'command', packed, { environment, kind })
       if (mistake === null) continue
       yield { path: ['services', name], mistake }
       break
@@ -22,35 +63,19 @@ export const checkPlatforms: Check = function* (context) {
 
 function mistakeOf(
   name: string,
-  { run }: ServiceDocument,
-  environment: string,
-  kind: TargetConfig['kind'],
-  isImage: boolean,
+  run: RunKind,
+  packed: ArtifactKind,
+  { environment, kind }: { environment: string; kind: TargetConfig['kind'] },
 ): PlacedMistake['mistake'] | null {
-  if (kind === 'fleet') {
-    if (run?.kind === 'container') {
-      return {
-        key: 'run',
-        code: 'WRONG_PLATFORM',
-        message: `service \`${name}\` runs as a container, and environment \`${environment}\` runs it on a fleet: it needs \`run.command\` there`,
-      }
-    }
-    if (!isImage) return null
-    return {
-      key: 'artifact',
-      code: 'WRONG_PLATFORM',
-      message: `service \`${name}\` is an image, and environment \`${environment}\` runs it on a fleet: that takes a bundle or a zip`,
-    }
+  const { artifacts, runs, hint } = platforms[kind]
+  const place = `environment \`${environment}\` runs it on ${kind}`
+  if (!runs.includes(run)) {
+    const message = `service \`${name}\` ${runWords[run]}, and ${place}, which cannot do that`
+    return { key: 'run', code: 'WRONG_PLATFORM', message, hint }
   }
-  if (isImage && run?.kind !== 'appspec') return null
-  return {
-    key: isImage ? 'run' : 'artifact',
-    code: 'WRONG_PLATFORM',
-    message: isImage
-      ? `service \`${name}\` is deployed by its \`appspec.yml\`, which ${kind} in environment \`${environment}\` cannot do`
-      : `service \`${name}\` is not an image, and environment \`${environment}\` runs it on ${kind}`,
-    ...(isImage ? {} : { hint: 'for example `artifact: { image: { base: …, entrypoint: […] } }`' }),
-  }
+  if (artifacts.includes(packed)) return null
+  const message = `service \`${name}\` is ${artifactWords[packed]}, and ${place}, which takes ${[...new Set(artifacts.map((taken) => artifactWords[taken]))].join(' or ')}`
+  return { key: 'artifact', code: 'WRONG_PLATFORM', message, hint }
 }
 
 /** Where a service runs: its own target of each environment, else the only one. */
@@ -76,12 +101,14 @@ function ownerOf(name: string, { document }: CheckContext): ServiceDocument | un
   return undefined
 }
 
-/** A cluster pulls from a registry. */
+/** These pull from a registry. */
+const pullsImages: ReadonlySet<TargetConfig['kind']> = new Set(['kubernetes', 'gitops'])
+
 function* unreachableImages({ document }: CheckContext): Iterable<PlacedMistake> {
   if (document.artifacts.kind !== 'oci-layout') return
   for (const [name, { target, targets }] of Object.entries(document.environments)) {
     const kind = [target, ...Object.values(targets ?? {})].find(
-      (known) => known !== undefined && known.kind !== 'fleet',
+      (known) => known !== undefined && pullsImages.has(known.kind),
     )?.kind
     if (kind === undefined) continue
     yield {

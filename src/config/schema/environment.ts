@@ -1,5 +1,6 @@
 /** A named place where a release runs. Its policy is read from trunk, its recipe from the commit. */
 import type * as z from 'zod'
+import { awsSchema } from './aws.ts'
 import { approvalSchema, windowsSchema } from './gate.ts'
 import { hooksSchema } from './hook.ts'
 import { patternsSchema } from './input.ts'
@@ -23,6 +24,9 @@ export const environmentSchema = object({
   targets: mappingOf(nameSchema, targetSchema, 'a mapping of names to targets')
     .optional()
     .describe('Several targets by name; services say theirs.'),
+  aws: awsSchema
+    .optional()
+    .describe('The account of AWS that its targets and variables are in. What is missing comes from the project.'),
   variables: variableSourceSchema.describe('Where variables and secrets come from.'),
   onFailure: listOf(choice(['rollback', 'yank', 'notify']), 'a list of reactions')
     .superRefine(distinct)

@@ -1,5 +1,6 @@
 /** The whole of `trunkline.yaml`. */
 import type * as z from 'zod'
+import { awsSchema } from './aws.ts'
 import { prepareSchema } from './build.ts'
 import { plainValueSchema } from './command.ts'
 import { environmentSchema } from './environment.ts'
@@ -34,6 +35,7 @@ export const projectSchema = object({
     .describe(
       'Where artifacts are kept: `oci-layout` (on this machine), `oci-layout:path`, `oci://host/repository`, or `oci+http://` for a registry without TLS.',
     ),
+  aws: awsSchema.optional().describe('The account of AWS of what belongs to no environment; environments say theirs.'),
   platform: platformSchema
     .optional()
     .describe(

@@ -1,0 +1,25 @@
+/** What speaks of AWS says where: each such environment has a region. */
+import type { TargetConfig } from '../../model/index.ts'
+import type { Check } from './check.ts'
+
+/** Targets that are in an account of AWS. */
+const inAws: ReadonlySet<string> = new Set<TargetConfig['kind']>([])
+
+export const checkAws: Check = function* ({ document, keysAt }) {
+  const example = 'for example `aws: { region: eu-west-1, account: "111122223333" }`'
+  for (const [name, { target, targets, aws }] of Object.entries(document.environments)) {
+    const kind = [target, ...Object.values(targets ?? {})].find((known) => known && inAws.has(known.kind))?.kind
+    const region = aws?.region ?? document.aws?.region
+    if (region !== undefined || (kind === undefined && aws === undefined)) continue
+    if (keysAt(['environments', name, 'aws']).includes('region') || keysAt(['aws']).includes('region')) continue
+    yield {
+      path: ['environments', name],
+      mistake: {
+        key: 'aws',
+        code: 'REGION_MISSING',
+        message: `environment \`${name}\` is in AWS${kind === undefined ? '' : ` (${kind})`} and has no region`,
+        hint: example,
+      },
+    }
+  }
+}

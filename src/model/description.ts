@@ -1,0 +1,17 @@
+/** What says how a service is deployed, beside its artifact: files of the repository, and artifacts by the names of images. */
+import type { ServiceName } from './identity.ts'
+import { describedBy } from './kubernetes.ts'
+import type { Run } from './project.ts'
+
+export type RunDescription = {
+  /** Paths and globs; `{environment}` in them makes what they name an overlay of that environment. */
+  files: string[]
+  /** Names in those files, and the services whose artifacts stand in for them. */
+  images: Record<string, ServiceName>
+}
+
+/** null: how it runs stands in `trunkline.yaml` alone. */
+export function descriptionOf(run: Run | null): RunDescription | null {
+  if (run === null || run.kind === 'appspec' || run.kubernetes === undefined) return null
+  return { files: describedBy(run.kubernetes), images: run.kubernetes.images }
+}

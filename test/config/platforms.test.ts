@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { parseProject } from '../../src/config/index.ts'
+
+const parse = (text: string) => parseProject({ text, file: 'trunkline.yaml' })
+
+function problemsIn(text: string): string[] {
+  const parsed = parse(text)
+  return 'project' in parsed ? [] : parsed.problems.map(({ code, message }) => `${code} ${message}`)
+}
+
+const service = (yaml: string) => `project: shop\nservices:\n  web:\n    path: web\n${yaml}`
+
+describe('what runs on which platform', () => {
+  it('says which artifact a platform takes', () => {
+    const text = service(
+      '    run: node main.js\nenvironments: { stage: { target: { kubernetes: {} } } }\nartifacts: oci://registry.test/shop\n',
+    )
+    assert.deepEqual(problemsIn(text), [
+      'WRONG_PLATFORM service `web` is a bundle, and environment `stage` runs it on kubernetes, which takes an image',
+    ])
+  })
+
+  it('says which ways to run a platform has', () => {
+    const text = service(
+      '    artifact: { image: { base: scratch, entrypoint: [a] } }\n    run: { container: {} }\nenvironments: { stage: { target: { fleet: {} } } }\n',
+    )
+    assert.deepEqual(problemsIn(text), [
+      'WRONG_PLATFORM service `web` runs as a container, and environment `stage` runs it on fleet, which cannot do that',
+    ])
+  })
+})
+
+describe('accounts of AWS', () => {
+  const environments = 'environments:\n  prod:\n    target: { fleet: {} }\n'
+
+  it("puts an environment's over the project's, with its name in the role", () => {
+    const text = service(
+      `${environments}    aws: { account: "111122223333", role: "arn:aws:iam::111122223333:role/{project}-{environment}" }\naws: { region: eu-west-1 }\n`,
+    )
+    const parsed = parse(text)
+    assert.ok('project' in parsed, JSON.stringify(parsed))
+    assert.deepEqual(parsed.project.environments['prod']?.aws, {
+      region: 'eu-west-1',
+      account: '111122223333',
+      role: 'arn:aws:iam::111122223333:role/shop-prod',
+      endpoint: null,
+      profile: null,
+    })
+    assert.equal(parsed.project.aws?.account, null)
+  })
+
+  it('leaves out what is not spoken of', () => {
+    const parsed = parse(service(environments))
+    assert.ok('project' in parsed)
+    assert.equal('aws' in parsed.project, false)
+    assert.equal('aws' in (parsed.project.environments['prod'] ?? {}), false)
+  })
+
+  it('wants a region, and an account of twelve digits', () => {
+    assert.deepEqual(problemsIn(service(`${environments}    aws: { account: "111122223333" }\n`)), [
+      'REGION_MISSING environment `prod` is in AWS and has no region',
+    ])
+    assert.deepEqual(problemsIn(service(`${environments}    aws: { region: Ireland, account: "12" }\n`)), [
+      'INVALID_VALUE `region` must be a region such as `eu-west-1`, not "Ireland"',
+      'INVALID_VALUE `account` must be the twelve digits of an account, in quotes',
+    ])
+  })
+})

@@ -27,7 +27,7 @@ import {
   unyanksOf,
   viewOf,
 } from '../planning/index.ts'
-import type { Observation, ObservedService, RolloutRequest, Target } from '../ports/index.ts'
+import type { ArtifactStore, Observation, ObservedService, RolloutRequest, Target } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import type { Engine } from './engine.ts'
@@ -100,7 +100,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     const requestOf = (service: ServiceName, fingerprint: Fingerprint | null) =>
       rolloutRequest(engine, request, service, variables, fingerprint)
     problems.push(...(await rolloutsBeyond(target, targetName, services, request, requestOf)))
-    const answer = await askTarget(target, services, complete, variables, requestOf, signal)
+    const answer = await askTarget(target, world.artifacts, services, complete, variables, requestOf, signal)
     if (!answer.reachable) {
       problems.push(...answer.reasons)
       for (const service of services) seen[service] = 'unknown'
@@ -237,6 +237,7 @@ type TargetAnswer =
 /** All that planning wants to know of one target; one that fails half-way has not answered. */
 async function askTarget(
   target: Target,
+  artifacts: ArtifactStore,
   services: readonly ServiceName[],
   complete: readonly ServiceName[],
   variables: Record<ServiceName, ServiceVariables>,
@@ -249,7 +250,7 @@ async function askTarget(
     const values = Object.fromEntries(complete.map((service) => [service, variables[service]?.values ?? {}]))
     const fingerprints = await target.fingerprint(values, signal)
     const requests = complete.flatMap((service) => requestOf(service, fingerprints[service] ?? null))
-    const { previews } = await target.plan(requests, signal)
+    const { previews } = await target.plan(requests, { signal, artifacts })
     return { reachable: true, observation, fingerprints, previews }
   } catch (error) {
     return asUnreachable(error)

@@ -120,6 +120,9 @@ export type TargetContext = {
   stagePassed?(stage: Pick<StageToVerify, 'service' | 'weight'>): Promise<void>
 }
 
+/** What a preview is made of lies in artifacts. */
+export type PlanContext = Pick<TargetContext, 'signal' | 'artifacts'>
+
 /** A change that someone made past Trunkline. */
 export type Drift = {
   service: ServiceName
@@ -146,7 +149,7 @@ export type Target = {
     variables: Record<ServiceName, Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Record<ServiceName, Fingerprint>>
-  plan(requests: readonly RolloutRequest[], signal: AbortSignal): Promise<TargetPreview>
+  plan(requests: readonly RolloutRequest[], context: PlanContext): Promise<TargetPreview>
   /**
    * Why a service cannot be rolled out in the stages it asks for, by how it is described: asked when planning. Absent
    * where `capabilities` says it all. Changes nothing.

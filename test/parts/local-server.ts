@@ -56,6 +56,8 @@ export type LocalServerOptions = {
   /** Asks it to end at once, without waiting for connections; default SIGTERM. */
   stopSignal?: NodeJS.Signals
   user?: { uid: number; gid: number }
+  /** Default: that of the tests. */
+  cwd?: string
   environment: Record<string, string>
 }
 
@@ -69,6 +71,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: options.environment,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...options.user,
   })
   const endWithUs = () => child.kill('SIGKILL')

@@ -1,0 +1,1 @@
+"""What moto lacks, added to its own classes: a file for each service, all imported when the server starts."""

@@ -3,7 +3,8 @@
  * (`unpack.ts`) and provenance (`provenance.ts`) are imported from their own files by who needs them.
  */
 import { resolve } from 'node:path'
-import type { ArtifactStoreLocation, ServiceName } from '../model/index.ts'
+import type { Aws } from '../aws/index.ts'
+import { type ArtifactStoreLocation, type ServiceName, usageError } from '../model/index.ts'
 import type { ArtifactStore } from '../ports/index.ts'
 
 export type ArtifactStoreSurroundings = {
@@ -15,6 +16,8 @@ export type ArtifactStoreSurroundings = {
   environment: NodeJS.ProcessEnv
   /** Services of the project: they may have a repository each. */
   services: readonly ServiceName[]
+  /** How the project reaches AWS; null where it says nothing of it. */
+  openAws: (() => Promise<Aws>) | null
 }
 
 type Adapters = {
@@ -39,6 +42,15 @@ const adapters: Adapters = {
     }
     return createRegistryStore({ repository, insecure, environment })
   },
+  async s3({ bucket, prefix }, { openAws }) {
+    if (openAws === null) {
+      throw usageError('REGION_MISSING', 'artifacts are kept in a bucket of S3, and the project has no region of AWS', {
+        hint: 'for example `aws: { region: eu-west-1, account: "111122223333" }`',
+      })
+    }
+    const [aws, { createS3Store }] = await Promise.all([openAws(), import('./s3/index.ts')])
+    return createS3Store({ aws, bucket, prefix })
+  },
 }
 
 /** Opens the store a project names. Nothing is contacted or written before it is used. */
@@ -51,5 +63,7 @@ export async function openArtifactStore(
       return adapters['oci-layout'](location, surroundings)
     case 'oci-registry':
       return adapters['oci-registry'](location, surroundings)
+    case 's3':
+      return adapters.s3(location, surroundings)
   }
 }

@@ -70,6 +70,8 @@ export function parseDocument(bytes: Uint8Array): Manifest | ImageIndex {
   return isIndex ? imageIndex.parse(json) : manifest.parse(json)
 }
 
+export const parseDescriptor = (bytes: Uint8Array): Descriptor => descriptor.parse(parseJson(bytes))
+
 /** The entries of an image index. */
 export const parseIndex = (bytes: Uint8Array): Descriptor[] => index.parse(parseJson(bytes)).manifests
 

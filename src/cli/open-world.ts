@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { openArtifactStore } from '../artifacts/index.ts'
+import type { Aws } from '../aws/index.ts'
 import { systemClock, systemRandom } from '../clock/index.ts'
 import type { Engine } from '../delivery/engine.ts'
 import type { OpenedSourceRepository, OpenedStateStore, WorkingCopy } from '../git/index.ts'
 import { configValue, openStateStore, resolveStateLocation } from '../git/index.ts'
 import type { Home } from '../home/index.ts'
 import { createLedger } from '../ledger/index.ts'
-import type { CommitId, EnvironmentPolicy, Progress, Project } from '../model/index.ts'
+import type { AwsAccess, CommitId, EnvironmentPolicy, Progress, Project } from '../model/index.ts'
 import { usageError } from '../model/index.ts'
 import type { ArtifactStore, FindSigner, LeaseHolder, Notifier, Signer, Target, World } from '../ports/index.ts'
 import { currentProcess, livenessOf } from '../process/index.ts'
@@ -101,13 +102,21 @@ function signerOf({ source, environment }: WorldOptions): FindSigner {
   }
 }
 
-const openArtifacts = ({ project, home, environment }: WorldOptions, root: string): Promise<ArtifactStore> =>
-  openArtifactStore(project.artifacts, {
+function openArtifacts({ project, home, environment }: WorldOptions, root: string): Promise<ArtifactStore> {
+  const { aws } = project
+  return openArtifactStore(project.artifacts, {
     defaultDirectory: home.artifacts(project.name),
     repositoryRoot: root,
     environment,
     services: Object.keys(project.services),
+    openAws: aws === undefined ? null : () => openAwsFor(aws, environment, project.name),
   })
+}
+
+async function openAwsFor(access: AwsAccess, variables: NodeJS.ProcessEnv, user: string): Promise<Aws> {
+  const { openAws } = await import('../aws/index.ts')
+  return openAws(access, { variables, clock: systemClock, user })
+}
 
 function openTargetOf(
   { project, home, workingCopy, environment }: WorldOptions,

@@ -73,5 +73,6 @@ function ignoredPlaces(trunk: Project, commit: Project): Reason[] {
 /** As `trunkline.yaml` says it. */
 function artifactsText(location: ArtifactStoreLocation): string {
   if (location.kind === 'oci-registry') return `oci${location.insecure ? '+http' : ''}://${location.repository}`
+  if (location.kind === 's3') return `s3://${location.bucket}${location.prefix === '' ? '' : `/${location.prefix}`}`
   return location.path === null ? 'oci-layout' : `oci-layout:${location.path}`
 }

@@ -50,6 +50,12 @@ export type ArtifactStoreLocation =
       repository: string
       insecure: boolean
     }
+  | {
+      kind: 's3'
+      bucket: string
+      /** Without slashes at its ends; '' is the whole bucket. */
+      prefix: string
+    }
 
 /** What belongs to a build. With `keys`, only those keys of a structured file (dotenv, JSON, YAML, TOML) do. */
 export type Input = { pattern: string; keys?: string[] }

@@ -78,6 +78,11 @@ export type ArtifactStore = {
    * itself, where all artifacts are in one place.
    */
   forService(service: ServiceName): ArtifactStore
+  /**
+   * The object of S3 that holds a blob, so that services of AWS take it from there by themselves; null, or no such
+   * function, where blobs are kept in another way. Asks nobody.
+   */
+  objectOf?(blob: Descriptor): { bucket: string; key: string; region: string } | null
   has(digest: Digest, signal: AbortSignal): Promise<boolean>
   /** Idempotent; uploads only what is missing. */
   put(artifact: PackedArtifact, signal: AbortSignal): Promise<void>

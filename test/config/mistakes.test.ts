@@ -290,7 +290,7 @@ describe('mistaken values', () => {
       mistake: 'stores',
       text: `${web}artifacts: https://registry.example/shop\n`,
       problems: [
-        '5:12 INVALID_VALUE `artifacts` must be `oci-layout`, `oci-layout:path` or `oci://host/repository`, not "https://registry.example/shop": did you mean `oci://registry.example/shop`?',
+        '5:12 INVALID_VALUE `artifacts` must be `oci-layout`, `oci-layout:path`, `oci://host/repository` or `s3://bucket/prefix`, not "https://registry.example/shop": did you mean `oci://registry.example/shop`?',
       ],
     },
     {
@@ -321,6 +321,25 @@ describe('mistaken values', () => {
   ])
 })
 
+describe('a bucket', () => {
+  table([
+    {
+      mistake: 'without a region',
+      text: `${web}artifacts: s3://bucket/prefix\n`,
+      problems: [
+        '1:1 REGION_MISSING artifacts are kept in a bucket of S3, and the project has no region of AWS → for example `aws: { region: eu-west-1, account: "111122223333" }`',
+      ],
+    },
+    {
+      mistake: 'in upper case',
+      text: `${web}artifacts: s3://Bucket\n`,
+      problems: [
+        '5:12 INVALID_VALUE "s3://Bucket" is no place in a bucket: it looks like `s3://artifacts.example/shop`, in lower case',
+      ],
+    },
+  ])
+})
+
 describe('words of a later version', () => {
   table([
     {
@@ -328,13 +347,6 @@ describe('words of a later version', () => {
       text: stage('    target: { lambda: { namespace: shop } }\n'),
       problems: [
         '7:15 NOT_AVAILABLE target `lambda` is not available in this version of Trunkline (available: fleet, kubernetes, gitops)',
-      ],
-    },
-    {
-      mistake: 'a store',
-      text: `${web}artifacts: s3://bucket/prefix\n`,
-      problems: [
-        '5:12 NOT_AVAILABLE artifact store `s3` is not available in this version of Trunkline (available: oci-layout, oci)',
       ],
     },
   ])

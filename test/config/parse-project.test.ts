@@ -286,7 +286,7 @@ describe('values', () => {
     })
   })
 
-  it('know four places for artifacts', () => {
+  it('know five places for artifacts', () => {
     const artifacts = (text: string) => parse(`${minimal}artifacts: ${text}\n`).artifacts
     assert.deepEqual(artifacts('oci-layout'), { kind: 'oci-layout', path: null })
     assert.deepEqual(artifacts('oci-layout:/var/artifacts'), { kind: 'oci-layout', path: '/var/artifacts' })
@@ -305,10 +305,20 @@ describe('values', () => {
       repository: 'registry.example/shop/{service}',
       insecure: false,
     })
+    const aws = 'aws: { region: eu-west-1 }\n'
+    assert.deepEqual(artifacts(`s3://artifacts.shop/team/shop/\n${aws}`), {
+      kind: 's3',
+      bucket: 'artifacts.shop',
+      prefix: 'team/shop',
+    })
+    assert.deepEqual(artifacts(`s3://shop\n${aws}`), { kind: 's3', bucket: 'shop', prefix: '' })
     for (const text of [
       'oci://{service}/shop',
       'oci://registry.example/{service}/{service}',
       'oci://registry.example/{name}',
+      's3://Shop',
+      's3://shop/../other',
+      's3:',
     ])
       assert.ok('problems' in parseProject({ text: `${minimal}artifacts: "${text}"\n`, file }), text)
   })

@@ -65,6 +65,35 @@ test('the installed command says its version, and delivers a repository on the N
   assert.equal(await (await fetch(await project.address('stage', 'web'))).text(), 'one')
 })
 
+test('a plan without AWS loads nothing of AWS', async () => {
+  const ofAws = /aws-sdk|smithy/i
+  const dist = join(installed, 'node_modules/trunkline/dist')
+  const holdsAws = async (name: string) => name.endsWith('.js') && ofAws.test(await readFile(join(dist, name), 'utf8'))
+  const chunks = new Set<string>()
+  for (const name of await readdir(dist)) if (await holdsAws(name)) chunks.add(name)
+  assert.ok(chunks.size > 0, 'AWS is in the package')
+
+  await using project = await openProject({
+    program: join(installed, 'node_modules/.bin/trunkline'),
+    files: twoServices,
+  })
+  const coverage = join(folder, 'loaded')
+  await project.json(0, ['plan'], { environment: { NODE_V8_COVERAGE: coverage } })
+  const loaded = new Set<string>()
+  for (const name of await readdir(coverage)) {
+    const { result } = JSON.parse(await readFile(join(coverage, name), 'utf8'))
+    for (const { url } of result) loaded.add(String(url).split('/').at(-1) ?? '')
+  }
+  assert.ok(
+    [...loaded].some((name) => name.startsWith('main-')),
+    `loaded: ${[...loaded].join(' ')}`,
+  )
+  assert.deepEqual(
+    [...loaded].filter((name) => chunks.has(name)),
+    [],
+  )
+})
+
 const server = (word: string): string =>
   `require('node:http').createServer((_, answer) => answer.end('${word}')).listen(process.env.PORT, '127.0.0.1')\n`
 

@@ -7,6 +7,10 @@ const inAws: ReadonlySet<string> = new Set<TargetConfig['kind']>([])
 
 export const checkAws: Check = function* ({ document, keysAt }) {
   const example = 'for example `aws: { region: eu-west-1, account: "111122223333" }`'
+  if (document.artifacts.kind === 's3' && document.aws?.region === undefined && !keysAt(['aws']).includes('region')) {
+    const message = 'artifacts are kept in a bucket of S3, and the project has no region of AWS'
+    yield { path: [], mistake: { key: 'aws', code: 'REGION_MISSING', message, hint: example } }
+  }
   for (const [name, { target, targets, aws }] of Object.entries(document.environments)) {
     const kind = [target, ...Object.values(targets ?? {})].find((known) => known && inAws.has(known.kind))?.kind
     const region = aws?.region ?? document.aws?.region

@@ -33,7 +33,7 @@ export const projectSchema = object({
   artifacts: storeSchema
     .prefault('oci-layout')
     .describe(
-      'Where artifacts are kept: `oci-layout` (on this machine), `oci-layout:path`, `oci://host/repository`, or `oci+http://` for a registry without TLS.',
+      'Where artifacts are kept: `oci-layout` (on this machine), `oci-layout:path`, `oci://host/repository`, `oci+http://` for a registry without TLS, or `s3://bucket/prefix` in the account and region of `aws`.',
     ),
   aws: awsSchema.optional().describe('The account of AWS of what belongs to no environment; environments say theirs.'),
   platform: platformSchema

@@ -3,12 +3,11 @@ import * as z from 'zod'
 import type { ArtifactStoreLocation } from '../../model/index.ts'
 import { didYouMean } from '../did-you-mean.ts'
 import { type Mistake, show } from '../mistake.ts'
-import { addMistake, mustBe, notAvailable } from './shapes.ts'
+import { addMistake, mustBe } from './shapes.ts'
 
-const expected = '`oci-layout`, `oci-layout:path` or `oci://host/repository`'
+const expected = '`oci-layout`, `oci-layout:path`, `oci://host/repository` or `s3://bucket/prefix`'
 /** Where each service has a repository of its own. */
 const servicePlaceholder = '{service}'
-const later = { noun: 'artifact store', words: ['s3'], available: ['oci-layout', 'oci'] }
 /** Host with an optional port, then the repository's path as OCI distribution allows it. */
 const repositoryPattern =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)+$/
@@ -18,7 +17,7 @@ function parseLocation(text: string): ArtifactStoreLocation | Mistake {
   const [, scheme = '', rest = ''] = /^([a-z0-9+-]+):(.*)$/is.exec(text) ?? []
   if (scheme === 'oci-layout') return layoutAt(rest)
   if (scheme === 'oci' || scheme === 'oci+http') return registryAt(rest.replace(/^\/\//, ''), scheme === 'oci+http')
-  if (later.words.includes(scheme)) return notAvailable(scheme, later)
+  if (scheme === 's3') return bucketAt(rest.replace(/^\/\//, ''))
   const proposal = /^https?$/.test(scheme) ? `: did you mean \`oci:${rest}\`?` : didYouMean(text, ['oci-layout'])
   return { code: 'INVALID_VALUE', message: `\`{key}\` must be ${expected}, not ${show(text)}${proposal}` }
 }
@@ -46,6 +45,20 @@ function registryAt(repository: string, insecure: boolean): ArtifactStoreLocatio
     ? 'leave the tag out'
     : 'it looks like `oci://registry.example/shop` or `oci://registry.example/shop/{service}`, in lower case'
   return { code: 'INVALID_VALUE', message: `${show(repository)} is no repository of a registry: ${why}` }
+}
+
+/** As S3 allows names of buckets; keys of few characters, so that they need no escaping anywhere. */
+function bucketAt(text: string): ArtifactStoreLocation | Mistake {
+  const [, bucket = '', prefix = ''] = /^([^/]*)\/?(.*?)\/?$/.exec(text) ?? []
+  const isBucket = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) && !bucket.includes('..')
+  const isPrefix = prefix === '' || /^[\w.-]+(?:\/[\w.-]+)*$/.test(prefix)
+  if (isBucket && isPrefix && !prefix.split('/').some((part) => part === '.' || part === '..')) {
+    return { kind: 's3', bucket, prefix }
+  }
+  const why = isBucket
+    ? 'its prefix has letters, digits, `.`, `_`, `-` and `/` alone'
+    : 'it looks like `s3://artifacts.example/shop`, in lower case'
+  return { code: 'INVALID_VALUE', message: `${show(`s3://${text}`)} is no place in a bucket: ${why}` }
 }
 
 export const storeSchema = z.string({ error: mustBe(expected) }).transform((text, context): ArtifactStoreLocation => {

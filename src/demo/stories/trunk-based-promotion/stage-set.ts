@@ -59,7 +59,7 @@ export function createStageSet(): StageSet {
       isFollowed = lab.kubeconfig !== ''
       store = await openArtifactStore(
         { kind: 'oci-registry', repository: registry, insecure: true },
-        { defaultDirectory: folder, repositoryRoot: folder, environment: process.env, services },
+        { defaultDirectory: folder, repositoryRoot: folder, environment: process.env, services, openAws: null },
       )
       // Beside the remote, and kept with it.
       manifestsFolder = join(dirname(folder), 'orders-manifests.git')

@@ -8,7 +8,15 @@ import type { NewEvent } from '../ledger/index.ts'
 import { isNamedSame, isSameAttempt } from '../ledger/index.ts'
 import type { ActiveDeployment, DeploymentPlan, Reason, Waiting } from '../model/index.ts'
 import { reason, TrunklineError } from '../model/index.ts'
-import { approvalGate, holdGate, planDeployment, runningServices, yankGate } from '../planning/index.ts'
+import {
+  approvalGate,
+  holdGate,
+  lossesOf,
+  planDeployment,
+  previewsOf,
+  runningServices,
+  yankGate,
+} from '../planning/index.ts'
 import { builtEarlier } from './built-earlier.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
@@ -167,7 +175,7 @@ async function deployUnderLease(
   if (early?.action === 'wait') return await wait(engine, session, request, null, early, older)
   if (gathered.problems.length > 0)
     return await cannotAct(engine, session, request, gathered.problems, { resumes, older })
-  if (resumes === null) {
+  if (resumes === null || wouldDoOther(plan, resumes)) {
     const { approvals, refused } = await session.approvals()
     const approval = approvalGate({
       policy,
@@ -176,6 +184,7 @@ async function deployUnderLease(
       refused,
       plan: plan.hash,
       covers: plan.covers,
+      losses: lossesOf(plan),
       waitingCovers: session.state().waiting?.covers ?? null,
       author: candidate.author,
       nowMs: engine.world.clock.now(),
@@ -187,6 +196,10 @@ async function deployUnderLease(
   const earlier = await builtEarlier(engine, request, snapshot)
   return await runDeployment(engine, session, request, { plan, gathered, resumes, older: replaced, earlier })
 }
+
+/** What a platform would do now is not what the deployment was begun to do: who agreed to that has not agreed to this. */
+const wouldDoOther = (plan: DeploymentPlan, { previews = {} }: ActiveDeployment): boolean =>
+  Object.entries(previewsOf(plan)).some(([service, digest]) => previews[service] !== digest)
 
 /**
  * The unfinished deployment of this very release, to go on with: a dead controller's, or one that erred. One that was

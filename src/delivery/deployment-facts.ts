@@ -8,6 +8,7 @@ import type {
   EnvironmentState,
   EnvironmentVariable,
   Fingerprint,
+  Preview,
   Reason,
   Release,
   RunningService,
@@ -93,7 +94,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
   const seen: Record<ServiceName, SeenService | null | 'unknown'> = {}
   const fingerprints: Record<ServiceName, Fingerprint> = {}
   const addresses: Record<ServiceName, string> = {}
-  const previews: Record<ServiceName, string> = {}
+  const previews: Record<ServiceName, Preview> = {}
   for (const [targetName, services] of servicesByTarget(policy, state, release)) {
     const target = await world.target(policy, targetName)
     const complete = services.filter((service) => variables[service]?.missing.length === 0)
@@ -230,7 +231,7 @@ type TargetAnswer =
       reachable: true
       observation: Observation & { reachable: true }
       fingerprints: Record<ServiceName, Fingerprint>
-      previews: Record<ServiceName, string>
+      previews: Record<ServiceName, Preview>
     }
   | (Observation & { reachable: false })
 

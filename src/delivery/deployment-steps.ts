@@ -122,6 +122,7 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
     files: deployFilesOf(run.engine, run.gathered.snapshot, step.desired),
     variables: run.gathered.variables[step.service]?.values ?? {},
     strategy: step.strategy,
+    ...(step.preview === undefined ? {} : { preview: step.preview }),
     ...(step.reasons.some(({ code }) => code === changedByHand) ? { isRepair: true } : {}),
   }
   const targetContext: TargetContext = {

@@ -9,8 +9,8 @@ import type {
   Release,
   Trigger,
 } from '../model/index.ts'
-import { TrunklineError } from '../model/index.ts'
-import { hooksRunSince, planDeployment, runningServices } from '../planning/index.ts'
+import { reason, TrunklineError } from '../model/index.ts'
+import { hooksRunSince, type Loss, lossesOf, planDeployment, runningServices } from '../planning/index.ts'
 import { type GatheredFacts, gatherDeploymentFacts } from './deployment-facts.ts'
 import { executeDeployment } from './deployment-steps.ts'
 import type { Engine } from './engine.ts'
@@ -26,6 +26,8 @@ export type WayBack = {
   release: Release
   leaving: Release | null
   trigger: Trigger
+  /** Services whose losses a person accepts by name. */
+  force?: readonly string[]
 }
 
 export type Stuck = { kind: 'stuck'; step: string | null; reasons: Reason[]; logTail: string[] }
@@ -54,8 +56,20 @@ export async function planWayBack(engine: Engine, session: Session, way: WayBack
   if (gathered.problems.length > 0) return { kind: 'stuck', step: null, reasons: gathered.problems, logTail: [] }
   // It was verified here once, but not after what has happened since.
   const plan = planDeployment({ ...gathered.facts, isVerified: false, tags: [] })
+  const lost = lossesOf(plan).filter(({ service }) => way.force?.includes(service) !== true)
+  if (lost.length > 0)
+    return { kind: 'stuck', step: null, reasons: lost.map((loss) => lossOnTheWayBack(loss, way)), logTail: [] }
   return { kind: 'planned', plan, gathered }
 }
+
+const lossOnTheWayBack = ({ service, change }: Loss, { policy, candidate }: WayBack): Reason =>
+  reason(
+    'rollback-loses-data',
+    `the way back would ${change.action} ${change.subject} of ${service}, which holds data`,
+    {
+      hint: `if that is right: trunkline rollback ${policy.name} --to ${candidate.version} --force ${service}`,
+    },
+  )
 
 /** Carries the way back out and records it. A way that does not work is an answer: nothing recurses. */
 export async function goBack(

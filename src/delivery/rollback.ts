@@ -27,7 +27,7 @@ export type RollbackOptions = {
   environment: EnvironmentName
   /** A release id, a version or a commit, or the beginning of one; null: the one before. */
   to: string | null
-  /** Irreversible hooks that the person names and accepts. */
+  /** Irreversible hooks, and services whose infrastructure loses data, that the person names and accepts. */
   force: readonly string[]
   signal: AbortSignal
 }
@@ -100,9 +100,21 @@ async function rollBackUnderLease(
   const about = { project: scene.project, policy, candidate }
   const leavingId = whatIsLeft(state, to, resumed !== null)
   const leaving = leavingId === null ? null : await readRelease(ledger, snapshot, leavingId)
-  const way = { project: scene.project, policy, id, candidate, release, leaving, trigger: 'rollback' as const }
+  const way = {
+    project: scene.project,
+    policy,
+    id,
+    candidate,
+    release,
+    leaving,
+    trigger: 'rollback' as const,
+    force: options.force,
+  }
   const planned = await planWayBack(engine, session, way)
-  if (planned.kind === 'stuck') return answer(resultOf(engine, { policy }, 'errored', planned.reasons, null), to)
+  if (planned.kind === 'stuck') {
+    const isRefused = planned.reasons.some(({ code }) => code === 'rollback-loses-data')
+    return answer(resultOf(engine, { policy }, isRefused ? 'refused' : 'errored', planned.reasons, null), to)
+  }
   const givesWay = (version: string) => reason('rolled-back-from', `${version} gives way to ${to.version}`)
   await session.append(...settlingUnfinished(state.deployment, id, givesWay), {
     kind: 'started',

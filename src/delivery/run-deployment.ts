@@ -10,7 +10,7 @@ import type {
   Waiting,
 } from '../model/index.ts'
 import { reason, TrunklineError } from '../model/index.ts'
-import { placesOf, runningServices } from '../planning/index.ts'
+import { placesOf, previewsOf, runningServices } from '../planning/index.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
@@ -93,6 +93,7 @@ async function begin({ engine, session, request, plan, resumes, older, earlier, 
     plan: plan.hash,
     services: plan.services.filter((service) => service.action !== 'none').map((service) => service.name),
     places: placesOf(plan),
+    ...(Object.keys(previewsOf(plan)).length > 0 ? { previews: previewsOf(plan) } : {}),
     reasons: [
       ...(resumes === null ? [] : [reason('resumed', `${world.holder.label} goes on with what was begun`)]),
       ...(earlier === null ? [] : [earlier]),

@@ -67,6 +67,7 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
         plan: event.plan,
         startedAt: resumed?.startedAt ?? event.at,
         services: event.services,
+        ...(event.previews === undefined ? {} : { previews: event.previews }),
         ...(resumed?.stages === undefined ? {} : { stages: resumed.stages }),
         hooks: resumed?.hooks ?? { ...before.unresolved, ...unresolvedHooks(before.deployment) },
         phase: 'running',

@@ -73,6 +73,8 @@ export type EventDetail =
       services: ServiceName[]
       /** Where it rolls them out: there they may run, whatever becomes of it. Absent in older ledgers. */
       places?: Record<ServiceName, TargetName>
+      /** Digests of what its platforms said they would do. Absent where none said anything. */
+      previews?: Record<ServiceName, string>
     }
   /** `deployment` is null when the release changes nothing here: one event and no rollout. */
   | {
@@ -222,6 +224,8 @@ export type ActiveDeployment = {
   plan: PlanHash
   startedAt: string
   services: ServiceName[]
+  /** What it was begun to do where platforms preview that: digests. Absent where none does. */
+  previews?: Record<ServiceName, string>
   /** Hooks of this deployment, by key. */
   hooks: Record<string, KnownHook>
   /** The last stage that each service's rollout has passed. Absent where none has. */

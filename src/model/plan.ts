@@ -13,6 +13,7 @@ import type {
   ViewHash,
 } from './identity.ts'
 import type { DeployInputs } from './kubernetes.ts'
+import type { Preview } from './preview.ts'
 import type { EnvironmentVariable, Hook, Run, Verification } from './project.ts'
 import type { Reason } from './reason.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
@@ -55,6 +56,8 @@ export type PlannedDeploy = {
   to: Digest | null
   action: 'deploy' | 'remove' | 'none'
   reasons: Reason[]
+  /** What its platform says it would do. Absent where it says nothing. */
+  preview?: Preview
 }
 
 export type StepKind = 'check' | 'build' | 'release' | 'hook' | 'rollout' | 'remove' | 'verify' | 'tag'
@@ -100,6 +103,8 @@ export type DeploymentStep = PlannedStep &
         strategy: RolloutStrategy
         /** Those its stages name. Absent where it has no stages. */
         verifications?: Verification[]
+        /** What its platform said it would do, and shall do: this and nothing else. */
+        preview?: Preview
       }
     | { kind: 'remove'; service: ServiceName; target: TargetName }
     | { kind: 'verify'; verification: Verification }

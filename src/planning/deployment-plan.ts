@@ -12,6 +12,8 @@ import type {
   Hook,
   PlanHash,
   PlannedDeploy,
+  Preview,
+  PreviewedChange,
   Reason,
   Release,
   ReleasedService,
@@ -21,7 +23,7 @@ import type {
   TargetName,
   Verification,
 } from '../model/index.ts'
-import { hasBegun, isStaged, reason, short } from '../model/index.ts'
+import { hasBegun, isLoss, isStaged, reason, short } from '../model/index.ts'
 import { type EarlyHook, gatewayTo, interleaved, type RolloutStep, withUpstream } from './early-hooks.ts'
 import { deployInputsOf, environmentOf, generationOf, viewOf } from './release.ts'
 import { rolloutFor, whyInStages } from './rollout-strategy.ts'
@@ -46,7 +48,7 @@ export type DeploymentFacts = {
   seen: Record<ServiceName, SeenService | null | 'unknown'>
   /** Of the variables each service would receive now; absent: unknown. */
   fingerprints: Record<ServiceName, Fingerprint>
-  previews: Record<ServiceName, string>
+  previews: Record<ServiceName, Preview>
   /** Human names the release's artifacts get in the store (short sha, git tag). */
   tags: string[]
   /** Whether this environment has verified the view already, and still may lean on it. */
@@ -126,9 +128,7 @@ function coversOf(facts: DeploymentFacts, steps: readonly DeploymentStep[]): Rec
   const { routes: _routes, ...policy } = facts.policy
   const bound = steps
     .filter((step) => step.kind !== 'tag')
-    .map(({ reasons: _reasons, ...step }) =>
-      step.kind === 'rollout' ? { ...step, desired: withoutFingerprint(step.desired) } : step,
-    )
+    .map(({ reasons: _reasons, ...step }) => (step.kind === 'rollout' ? withoutFacts(step) : step))
   return {
     'from release': facts.state.running?.release ?? 'nothing',
     'to release': facts.release.id,
@@ -136,11 +136,36 @@ function coversOf(facts: DeploymentFacts, steps: readonly DeploymentStep[]): Rec
     policy: digestOf('policy', policy),
     steps: digestOf('steps', bound),
     variables: digestOf('variables', facts.fingerprints),
-    previews: digestOf('previews', facts.previews),
+    previews: digestOf('previews', previewDigests(facts.previews)),
   }
 }
 
-const withoutFingerprint = ({ fingerprint: _fingerprint, ...desired }: DesiredService) => desired
+/** Fingerprints and previews are bound by themselves, so that what moved has its own name. */
+function withoutFacts({ preview: _preview, desired, ...step }: Omit<RolloutStep, 'reasons'>) {
+  const { fingerprint: _fingerprint, ...wanted } = desired
+  return { ...step, desired: wanted }
+}
+
+const previewDigests = (previews: Record<ServiceName, Preview>): Record<ServiceName, string> =>
+  Object.fromEntries(Object.entries(previews).map(([service, { digest }]) => [service, digest]))
+
+/** Of what a plan rolls out: the digest of each service's preview. */
+export const previewsOf = ({ steps }: Pick<DeploymentPlan, 'steps'>): Record<ServiceName, string> =>
+  Object.fromEntries(
+    steps.flatMap((step) =>
+      step.kind === 'rollout' && step.preview !== undefined ? [[step.service, step.preview.digest]] : [],
+    ),
+  )
+
+/** What would be lost if a plan were carried out, by service. */
+export const lossesOf = ({ steps }: Pick<DeploymentPlan, 'steps'>): Loss[] =>
+  steps.flatMap((step) =>
+    step.kind === 'rollout' && step.preview !== undefined
+      ? step.preview.changes.filter(isLoss).map((change) => ({ service: step.service, change }))
+      : [],
+  )
+
+export type Loss = { service: ServiceName; change: PreviewedChange }
 
 function planServices(facts: DeploymentFacts, leaving: readonly Leaving[]): PlannedDeploy[] {
   const planned: PlannedDeploy[] = []
@@ -165,6 +190,7 @@ function planServices(facts: DeploymentFacts, leaving: readonly Leaving[]): Plan
       from,
       to: service.artifact,
       action: reasons.length > 0 ? 'deploy' : 'none',
+      ...(reasons.length > 0 ? previewOf(name, facts) : {}),
       reasons:
         reasons.length > 0
           ? reasons
@@ -324,9 +350,15 @@ function planRollouts(
         from: planned.from,
         strategy,
         ...(isStaged(strategy) ? { verifications } : {}),
+        ...previewOf(planned.name, facts),
       },
     ]
   })
+}
+
+const previewOf = (name: ServiceName, { previews }: DeploymentFacts): { preview?: Preview } => {
+  const preview = previews[name]
+  return preview === undefined ? {} : { preview }
 }
 
 /** The nearest services among `names` that `deployAfter` leads to, through others that do not roll. */

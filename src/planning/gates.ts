@@ -16,6 +16,7 @@ import type {
   Yank,
 } from '../model/index.ts'
 import { reason, short } from '../model/index.ts'
+import type { Loss } from './deployment-plan.ts'
 import { artifactsOf, viewOf } from './release.ts'
 import { windowsAt } from './windows.ts'
 
@@ -163,6 +164,8 @@ export type ApprovalFacts = {
   refused?: readonly Reason[]
   plan: PlanHash
   covers: Record<string, string>
+  /** What would be lost: that somebody must have seen, whatever the policy. */
+  losses: readonly Loss[]
   /** What the waiting plan covered, to say what moved since. */
   waitingCovers: Record<string, string> | null
   author: Actor
@@ -171,9 +174,9 @@ export type ApprovalFacts = {
 
 /** Enough distinct approvals of exactly this plan, by the right people, not expired. */
 export function approvalGate(facts: ApprovalFacts): GateDecision {
-  const rule = facts.policy.approval
+  const rule = facts.policy.approval ?? (facts.losses.length > 0 ? { quorum: 1, by: [] } : null)
   if (rule === null) return pass
-  const reasons: Reason[] = []
+  const reasons: Reason[] = facts.losses.map(lossReason)
   const counted = new Set<string>()
   for (const approval of facts.approvals) {
     const refusal = whyNotCounted(approval, facts)
@@ -195,6 +198,12 @@ export function approvalGate(facts: ApprovalFacts): GateDecision {
     ),
   )
   return wait(reasons)
+}
+
+const lossReason = ({ service, change }: Loss): Reason => {
+  const done = change.action === 'replace' ? 'replaces' : 'removes'
+  const because = change.because === undefined ? '' : ` (${change.because.join(', ')})`
+  return reason('loses-data', `${service} ${done} ${change.subject}, which holds data${because}`)
 }
 
 /** Whether this person's word counts at all for this environment; null when it does. */

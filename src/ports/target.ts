@@ -6,6 +6,7 @@ import type {
   Digest,
   EnvironmentName,
   Fingerprint,
+  Preview,
   Reason,
   RolloutStrategy,
   ServiceName,
@@ -56,6 +57,11 @@ export type RolloutRequest = {
   /** Resolved variables, secrets included: given to instances, never logged. */
   variables: Record<string, string>
   strategy: RolloutStrategy
+  /**
+   * What was planned, and approved where that is needed: this is carried out and nothing else. Where another thing would
+   * be done by now: refused `PREVIEW_MOVED`.
+   */
+  preview?: Preview
   /** Takes back what others changed since (see `findDrift`). */
   isRepair?: boolean
 }
@@ -132,8 +138,8 @@ export type Drift = {
   fields: Array<{ path: string; expected: unknown; actual?: unknown; by: { name: string; at: string | null } | null }>
 }
 
-/** Facts a platform adds to a plan before it is approved: a change set, a plan file. */
-export type TargetPreview = { previews: Record<ServiceName, string> }
+/** Facts a platform adds to a plan before it is approved. Services without one have nothing to preview. */
+export type TargetPreview = { previews: Record<ServiceName, Preview> }
 
 /**
  * A platform under one environment. Every effect is idempotent: it observes first, does what is missing, and

@@ -1,6 +1,7 @@
 /** Invariant 9: an approval is for one plan hash, and void when what that covers moves. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { erroredError, type Preview } from '../../src/model/index.ts'
 import { ada, type Bench, ben, cleo, codes, outcomes } from '../fixtures/world.ts'
 import { approved, approvingConfig, createApproving, person, waitsForApproval } from './approving.ts'
 
@@ -77,8 +78,53 @@ describe('9. an approval binds to a plan hash', () => {
   test('a changed preview voids it, and it says what moved', async () => {
     await using bench = await createApproving()
     await approved(bench, 'v1')
-    bench.target('prod').previews = { carts: 'a change set' }
+    bench.target('prod').previews = { carts: { digest: 'a change set', changes: [] } }
     assert.match(await voided(bench), /since then moved: previews$/)
+  })
+
+  test('what would lose data needs approval, even where nobody asks for one, and only that is carried out', async () => {
+    await using bench = await createApproving(approvingConfig({ approval: undefined }))
+    const database = (subject: string): Preview => ({
+      digest: subject,
+      changes: [{ action: 'replace', subject, because: ['Engine'], stateful: true }],
+    })
+    bench.target('prod').previews = { carts: database('DBInstance One') }
+    const waits = await bench.deliver(await bench.tag('v1'))
+    assert.deepEqual(outcomes(waits).prod, 'waiting')
+    assert.ok(codes(waits, 'prod').includes('loses-data'))
+    await (await person(bench, ben)).approve('prod')
+    bench.target('prod').previews = { carts: database('DBInstance Two') }
+    assert.match(await voided(bench), /since then moved: previews$/)
+    bench.target('prod').previews = { carts: database('DBInstance One') }
+    assert.deepEqual(outcomes(await bench.advance('prod')), { prod: 'succeeded' })
+  })
+
+  test('who goes on with what erred does what was approved, or asks again', async () => {
+    await using bench = await createApproving()
+    const carts = { digest: 'one', changes: [] }
+    bench.target('prod').previews = { carts }
+    await approved(bench, 'v1')
+    bench.target('prod').fault('ensure', erroredError('AWAY', 'the platform is away'), 8)
+    assert.deepEqual(outcomes(await bench.advance('prod')), { prod: 'errored' })
+    bench.target('prod').previews = { carts: { ...carts, digest: 'two' } }
+    assert.deepEqual(outcomes(await bench.retry('prod')), { prod: 'waiting' })
+    bench.target('prod').previews = { carts }
+    assert.deepEqual(outcomes(await bench.retry('prod')), { prod: 'succeeded' })
+  })
+
+  test('a way back that would lose data is refused until its service is named', async () => {
+    await using bench = await createApproving(approvingConfig({ approval: undefined }))
+    await bench.deliver(await bench.tag('v1'))
+    await bench.push('main', { 'carts/main.txt': 'two' })
+    await bench.deliver('main')
+    await bench.deliver(await bench.tag('v2'))
+    bench.target('prod').previews = {
+      carts: { digest: 'back', changes: [{ action: 'remove', subject: 'Table Orders', stateful: true }] },
+    }
+    const refused = await bench.rollback('prod', { to: 'v1' })
+    assert.deepEqual(outcomes(refused), { prod: 'refused' })
+    assert.ok(codes(refused, 'prod').includes('rollback-loses-data'))
+    assert.deepEqual(outcomes(await bench.rollback('prod', { to: 'v1', force: ['carts'] })), { prod: 'succeeded' })
   })
 
   test('another running release voids it, and it says what moved', async () => {

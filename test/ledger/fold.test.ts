@@ -12,6 +12,8 @@ const foldAll = (events: readonly LedgerEvent[]): EnvironmentState => events.red
 const histories = (maxLength: number) =>
   fc.array(anyEvent, { maxLength }).map((details) => details.map((detail, index) => eventAt(index + 1, detail)))
 
+const asStored = (state: EnvironmentState): EnvironmentState => JSON.parse(JSON.stringify(state))
+
 describe('folding events', () => {
   test('any sequence of events folds without throwing, and the state counts every one', () => {
     fc.assert(
@@ -51,8 +53,8 @@ describe('folding events', () => {
   test('a state survives being written down and read again at any moment', () => {
     fc.assert(
       fc.property(histories(40), fc.nat(40), (events, cut) => {
-        const before: EnvironmentState = JSON.parse(JSON.stringify(foldAll(events.slice(0, cut)))) // As it is stored.
-        assert.deepEqual(events.slice(cut).reduce(applyEvent, before), foldAll(events))
+        const before = asStored(foldAll(events.slice(0, cut)))
+        assert.deepEqual(asStored(events.slice(cut).reduce(applyEvent, before)), asStored(foldAll(events)))
       }),
     )
   })

@@ -194,7 +194,7 @@ describe('the plan of a deployment', () => {
       assert.notEqual(other.hash, plan.hash)
       return Object.keys(plan.covers).filter((part) => other.covers[part] !== plan.covers[part])
     }
-    assert.deepEqual(moved({ previews: { a: 'change set' } }), ['previews'])
+    assert.deepEqual(moved({ previews: { a: { digest: 'change set', changes: [] } } }), ['previews'])
     assert.deepEqual(moved({ policy: policy('stage', { onFailure: [] }) }), ['policy'])
     assert.deepEqual(moved({ fingerprints: { ...facts.fingerprints, a: fingerprint('new') } }), ['variables'])
     assert.deepEqual(moved({ seen: { ...facts.seen, b: null } }), ['steps'])

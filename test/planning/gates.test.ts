@@ -100,7 +100,7 @@ describe('the approval gate', () => {
   const now = Date.parse('2026-01-08T00:00:00Z')
   const facts = (approvals: Approval[], change: Partial<ApprovalFacts> = {}): ApprovalFacts => ({
     policy: policy('prod', { approval: { by: [], quorum: 1, notAuthor: false, expiresMs: null } }),
-    ...{ people: {}, approvals, plan, covers: {}, waitingCovers: null, author: actor('ada'), nowMs: now },
+    ...{ people: {}, approvals, plan, covers: {}, losses: [], waitingCovers: null, author: actor('ada'), nowMs: now },
     ...change,
   })
 

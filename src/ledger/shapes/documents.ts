@@ -93,6 +93,7 @@ const activeDeployment = object({
     }),
   ),
   stages: optional(mappingOf(name, passedStage)),
+  previews: optional(mappingOf(name, text)),
   phase: oneOf('running', 'reacting', 'errored', 'aborted'),
   errors: count,
   reactions,
@@ -133,7 +134,14 @@ const failure = { deployment: maybeDeployment, candidate: attempt, step: nullabl
 export const eventShape: Shape = all(
   eventBase,
   variant('kind', {
-    started: object({ deployment: deploymentId, trigger, candidate, plan: hash, services: listOf(name) }),
+    started: object({
+      deployment: deploymentId,
+      trigger,
+      candidate,
+      plan: hash,
+      services: listOf(name),
+      previews: optional(mappingOf(name, text)),
+    }),
     succeeded: object({
       deployment: maybeDeployment,
       trigger,

@@ -7,6 +7,7 @@ import {
   short,
 } from '../../../model/index.ts'
 import { count, createPen, type Line, type Pen, paint, type Span, type Style, spaced, table } from '../text/index.ts'
+import { previewPart } from './preview-part.ts'
 import { hintSpans, nextStep, reasonLines } from './reasons.ts'
 
 export type PlanPageOptions = {
@@ -113,7 +114,10 @@ function deploysPart(deploys: readonly PlannedDeploy[], pen: Pen, verbose: boole
     change(deploy, pen),
     [pen.dim(whyDeployed(deploy, verbose))],
   ])
-  const lines = table(rows, pen.style, { indent: 4 })
+  const lines = [
+    ...table(rows, pen.style, { indent: 4 }),
+    ...touched.flatMap((deploy) => previewPart(deploy, pen, verbose)),
+  ]
   if (verbose || untouched.length === 0) return lines
   return [...lines, [pen.plain('    '), pen.dim(`${count(untouched.length, 'service')} unchanged`)]]
 }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { erroredError, TrunklineError } from '../../model/index.ts'
 import type { Clock } from '../../ports/index.ts'
-import { programCommand, programVersion } from '../../program/index.ts'
+import { programCommand, programEnvironment, programVersion } from '../../program/index.ts'
 import { type AgentClient, createAgentClient, localConnection } from './agent/client.ts'
 import { type FleetPaths, makeFleetFolders, refuseForeignFolder } from './agent/fleet-paths.ts'
 import { baseEnvironmentOf } from './agent/host.ts'
@@ -81,7 +81,7 @@ function startDetached({ paths, command }: LocalAgentOptions): void {
   try {
     const child = spawn(program, parameters, {
       cwd: paths.root,
-      env: baseEnvironmentOf(process.env),
+      env: { ...baseEnvironmentOf(process.env), ...programEnvironment() },
       stdio: ['ignore', log, log],
       detached: true,
     })

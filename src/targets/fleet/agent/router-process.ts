@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSameProcessAlive } from '../../../process/index.ts'
-import { programCommand, programVersion } from '../../../program/index.ts'
+import { programCommand, programEnvironment, programVersion } from '../../../program/index.ts'
 import {
   askHolder,
   type HolderAnswer,
@@ -145,7 +145,7 @@ function spawnHolder(host: Host, [program = process.execPath, ...parameters]: re
   try {
     const child = spawn(program, parameters, {
       cwd: host.paths.root,
-      env: host.baseEnvironment,
+      env: { ...host.baseEnvironment, ...programEnvironment() },
       stdio: ['ignore', log, log],
       detached: true,
     })

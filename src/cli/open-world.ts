@@ -56,7 +56,11 @@ export async function openWorld(options: WorldOptions): Promise<OpenedWorld> {
     state,
     artifacts,
     builder: lazyBuilder({ source, artifacts, home, environment, clock: systemClock }),
-    variables: createVariableSource({ environment, root }),
+    variables: createVariableSource({
+      environment,
+      root,
+      openAws: (access) => openAwsFor(access, environment, project.name),
+    }),
     probe: lazyProbe(),
     notifier: await openNotifier(options),
     target: (policy, name) => {

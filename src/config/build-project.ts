@@ -17,6 +17,7 @@ import type {
   SigningBuilder,
   TargetConfig,
   TargetName,
+  VariableSourceConfig,
 } from '../model/index.ts'
 import { descriptionOf, fillIn, isPerEnvironment } from '../model/index.ts'
 import { flattenRoutes } from './checks/routes.ts'
@@ -28,6 +29,7 @@ import type { ChannelDocument } from './schema/notification.ts'
 import type { ProjectDocument } from './schema/project.ts'
 import type { RunDocument } from './schema/run.ts'
 import type { ServiceDocument } from './schema/service.ts'
+import type { VariableSourceDocument } from './schema/variable-source.ts'
 
 /** The document must have passed all checks. */
 export function buildProject(document: ProjectDocument): Project {
@@ -53,7 +55,7 @@ export function buildProject(document: ProjectDocument): Project {
     services,
     environments: mapValues(environments, (name, environment) =>
       withOverlays(
-        { ...buildEnvironment(name, environment), ...awsOf({ project, environment: name }, aws, environment.aws) },
+        buildEnvironment(name, environment, awsOf({ project, environment: name }, aws, environment.aws)),
         Object.values(services),
       ),
     ),
@@ -137,7 +139,7 @@ function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactReci
   return { ...artifact, from: artifact.from ?? folder }
 }
 
-function buildEnvironment(name: string, document: EnvironmentDocument): Environment {
+function buildEnvironment(name: string, document: EnvironmentDocument, aws: { aws?: AwsAccess }): Environment {
   const { on, after, approval, windows, variables, onFailure, rollout, rollouts, hooks, verify, deployInputs } =
     document
   const policy: EnvironmentPolicy = {
@@ -147,8 +149,9 @@ function buildEnvironment(name: string, document: EnvironmentDocument): Environm
     approval: approval ?? null,
     windows,
     targets: buildTargets(document),
-    variables,
+    variables: buildVariables(variables, aws.aws),
     onFailure,
+    ...aws,
   }
   // Absent where there are none: releases of earlier versions keep their ids.
   const others = Object.keys(rollouts).length > 0 ? { rollouts } : {}
@@ -166,6 +169,15 @@ function withOverlays(environment: Environment, services: readonly Service[]): E
   if (own.length === 0) return environment
   const { recipe } = environment
   return { ...environment, recipe: { ...recipe, deployInputs: [...new Set([...recipe.deployInputs, ...own])] } }
+}
+
+function buildVariables(
+  { prefix, dotenv, ssm, secretsManager }: VariableSourceDocument,
+  access: AwsAccess | undefined,
+): VariableSourceConfig {
+  const local = { prefix: prefix ?? null, dotenv }
+  if (access === undefined || ssm.length + secretsManager.length === 0) return local
+  return { ...local, aws: { access, ssm, secretsManager } }
 }
 
 /** What an environment says of AWS goes over what the project says. */

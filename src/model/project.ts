@@ -303,7 +303,20 @@ export type RouterConfig =
       backend: string
     }
 
-export type VariableSourceConfig = { prefix: string | null; dotenv: string[] }
+export type VariableSourceConfig = {
+  prefix: string | null
+  dotenv: string[]
+  /** Absent where nothing comes from AWS. */
+  aws?: AwsVariables
+}
+
+export type AwsVariables = {
+  access: AwsAccess
+  /** Paths of parameters: all below one are variables. */
+  ssm: string[]
+  /** Names or ARNs of secrets. */
+  secretsManager: string[]
+}
 
 /** A command in a service's own artifact and environment. */
 export type Hook = {

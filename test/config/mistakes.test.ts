@@ -321,6 +321,25 @@ describe('mistaken values', () => {
   ])
 })
 
+describe('variables in AWS', () => {
+  table([
+    {
+      mistake: 'without a region',
+      text: stage('    variables: { ssm: /shop/stage/ }\n    target: { fleet: { hosts: [local] } }\n'),
+      problems: [
+        '7:5 REGION_MISSING environment `stage` is in AWS (ssm) and has no region → for example `aws: { region: eu-west-1, account: "111122223333" }`',
+      ],
+    },
+    {
+      mistake: 'a path without its slash',
+      text: stage(
+        '    aws: { region: eu-west-1 }\n    variables: { ssm: shop/stage }\n    target: { fleet: { hosts: [local] } }\n',
+      ),
+      problems: ['8:23 INVALID_VALUE `ssm` must be a path such as `/shop/stage/`, with a slash first'],
+    },
+  ])
+})
+
 describe('a bucket', () => {
   table([
     {

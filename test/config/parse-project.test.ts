@@ -323,6 +323,29 @@ describe('values', () => {
       assert.ok('problems' in parseProject({ text: `${minimal}artifacts: "${text}"\n`, file }), text)
   })
 
+  it('say which variables are kept in AWS, and how the environment reaches it', () => {
+    const text = `${minimal}aws: { region: eu-west-1 }
+environments:
+  stage:
+    on: { branch: main }
+    target: { fleet: { hosts: [local] } }
+    aws: { account: "111122223333" }
+    variables: { ssm: /shop/stage/, secretsManager: [shop/stage, shop/common] }
+  prod: { on: { tag: v* }, target: { fleet: { hosts: [local] } } }
+`
+    const { environments } = parse(text)
+    assert.deepEqual(member(environments, 'stage').variables, {
+      prefix: null,
+      dotenv: [],
+      aws: {
+        access: { region: 'eu-west-1', account: '111122223333', role: null, endpoint: null, profile: null },
+        ssm: ['/shop/stage/'],
+        secretsManager: ['shop/stage', 'shop/common'],
+      },
+    })
+    assert.deepEqual(member(environments, 'prod').variables, { prefix: null, dotenv: [] })
+  })
+
   it('write paths in one way', () => {
     const service = member(
       parse('project: a\nservices: { web: { path: ./web//app/, inputs: [./lib/, go.mod] } }').services,

@@ -356,6 +356,8 @@ export type NotificationKind =
   | 'succeeded'
   | 'failed'
   | 'errored'
+  /** Told to whoever hears of failures. */
+  | 'refused'
   | 'waiting'
   | 'rolled-back'
   | 'yanked'

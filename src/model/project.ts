@@ -5,6 +5,7 @@
 import type { AwsAccess } from './aws.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
+import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
 
 export type Project = {
@@ -147,7 +148,7 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = CommandRun | AppspecRun | ContainerRun
+export type Run = CommandRun | AppspecRun | ContainerRun | LambdaRun | ServerlessRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -265,6 +266,7 @@ export type TargetConfig =
   | { kind: 'fleet'; fleet: FleetConfig }
   | { kind: 'kubernetes'; kubernetes: KubernetesConfig }
   | { kind: 'gitops'; gitops: GitOpsConfig }
+  | { kind: 'lambda'; lambda: LambdaConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

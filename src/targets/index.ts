@@ -38,6 +38,10 @@ const openers: TargetOpeners = {
     const { createGitOpsTarget } = await import('./gitops/index.ts')
     return createGitOpsTarget({ config: gitops, ...surroundings })
   },
+  lambda: async ({ lambda }, surroundings) => {
+    const { createLambdaTarget } = await import('./lambda/index.ts')
+    return createLambdaTarget({ config: lambda, ...surroundings })
+  },
 }
 
 /** The adapter for one target of one environment. Nothing is contacted yet. */

@@ -55,7 +55,7 @@ export function createTarget(policy: EnvironmentPolicy, host: SimulatedHost, pro
   })
 
   function timesOf(run: Run) {
-    if (run.kind === 'appspec') throw new Error('nothing is deployed in place here')
+    if (run.kind !== undefined && run.kind !== 'container') throw new Error('nothing but instances runs here')
     return { startTimeoutMs: run.startTimeoutMs, drainTimeoutMs: run.drainTimeoutMs }
   }
 

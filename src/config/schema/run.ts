@@ -1,9 +1,10 @@
 /** How instances of a service run. */
 import * as z from 'zod'
-import type { AppspecRun, CommandRun, ContainerRun } from '../../model/index.ts'
+import type { AppspecRun, CommandRun, ContainerRun, LambdaRun, ServerlessRun } from '../../model/index.ts'
 import { commandSchema } from './command.ts'
 import { durationSchema } from './duration.ts'
 import { type KubernetesRunDocument, kubernetesRunSchema } from './kubernetes-run.ts'
+import { lambdaRunSchema } from './lambda-run.ts'
 import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
 import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
@@ -12,6 +13,8 @@ import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts
 type Described<Of> = Omit<Of, 'kubernetes'> & { kubernetes: KubernetesRunDocument }
 export type RunDocument =
   | AppspecRun
+  | LambdaRun
+  | ServerlessRun
   | Described<ContainerRun>
   | (Omit<CommandRun, 'kubernetes'> & { kubernetes?: KubernetesRunDocument })
 
@@ -118,6 +121,6 @@ const commandRun = z
     }),
   )
 
-export const runSchema = z.union([commandRun, appspecObject, containerRun, describedRun], {
-  error: mustBe('a command, or a mapping with `command`, `container`, `kubernetes` or `appspec`'),
+export const runSchema = z.union([commandRun, appspecObject, containerRun, describedRun, lambdaRunSchema], {
+  error: mustBe('a command, or a mapping with `command`, `container`, `kubernetes`, `appspec` or `lambda`'),
 })

@@ -46,9 +46,9 @@ function runOf(run: Run) {
     const none = { port: null, health: null, startTimeoutMs: 0, drainTimeoutMs: 0, stopTimeoutMs: 0 }
     return { ...none, command: appspec, lifecycle: { ignoreStopFailures } }
   }
-  if (run.kind === 'container') {
-    throw usageError('WRONG_PLATFORM', 'a fleet runs commands: this service runs as a container of its image', {
-      hint: 'give it `run.command` in trunkline.yaml, or a target that runs images',
+  if (run.kind !== undefined) {
+    throw usageError('WRONG_PLATFORM', `a fleet runs commands: this service runs as ${run.kind}`, {
+      hint: 'give it `run.command` in trunkline.yaml, or a target that runs it',
     })
   }
   const { command, port, health, startTimeoutMs, drainTimeoutMs, stopTimeoutMs } = run

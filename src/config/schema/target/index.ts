@@ -5,19 +5,21 @@ import { exactlyOne, type LaterWords, object } from '../shapes.ts'
 import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
 import { kubernetesSchema } from './kubernetes.ts'
+import { lambdaSchema } from './lambda.ts'
 
 /** To add a target: its schema in a file beside this one, ending in its `TargetConfig`, and a line here. */
 const targetSchemas = {
   fleet: fleetSchema.optional().describe('Processes on hosts, behind a router.'),
   kubernetes: kubernetesSchema.optional().describe('A cluster that Trunkline applies to itself.'),
   gitops: gitopsSchema.optional().describe('A manifest repository, for Argo CD and Flux.'),
+  lambda: lambdaSchema.optional().describe('Functions of AWS Lambda.'),
 }
 
 const kinds = Object.keys(targetSchemas)
 
 const later: LaterWords = {
   noun: 'target',
-  words: ['lambda', 'codedeploy', 'cloudformation', 'terraform'],
+  words: ['codedeploy', 'cloudformation', 'terraform'],
   available: kinds,
 }
 

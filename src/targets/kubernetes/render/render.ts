@@ -36,7 +36,7 @@ export async function render(request: RenderRequest): Promise<Rendered> {
 
 /** A command that nobody described for a cluster runs there in a Deployment. */
 export function clusterDescriptionOf(run: Run): KubernetesRun {
-  const known = run.kind === 'appspec' ? undefined : run.kubernetes
+  const known = run.kind === undefined || run.kind === 'container' ? run.kubernetes : undefined
   return known ?? { description: { kind: 'generated' }, images: {}, variables: { kind: 'inject' } }
 }
 

@@ -23,12 +23,11 @@ const commandPort = 8080
 const defaultStopTimeoutMs = 10_000
 
 export function clusterRunOf(run: Run): ClusterRun {
-  if (run.kind === 'appspec') {
-    throw usageError('WRONG_PLATFORM', 'a cluster runs containers: this service is deployed in place by its appspec', {
-      hint: 'give it `run.command` or `run.container` in trunkline.yaml, or a fleet as its target',
-    })
-  }
-  return run.kind === 'container' ? containerRun(run) : commandRun(run)
+  if (run.kind === undefined) return commandRun(run)
+  if (run.kind === 'container') return containerRun(run)
+  throw usageError('WRONG_PLATFORM', `a cluster runs containers: this service runs as ${run.kind}`, {
+    hint: 'give it `run.command` or `run.container` in trunkline.yaml, or a target that runs it',
+  })
 }
 
 function commandRun({ command, port, health, startTimeoutMs, drainTimeoutMs, stopTimeoutMs }: CommandRun): ClusterRun {

@@ -2,6 +2,7 @@
 import type {
   ArtifactRecipe,
   AwsAccess,
+  CloudFormationRun,
   Environment,
   EnvironmentName,
   EnvironmentPolicy,
@@ -92,12 +93,15 @@ function buildService(name: string, service: ServiceDocument): Service {
 
 /** With the service's own name where a placeholder stands for it. */
 function buildRun(service: string, run: RunDocument): Run {
-  if (run.kind === 'lambda') return run
-  if (run.kind === 'serverless') return { ...run, files: run.files.map((path) => fillIn(path, { service })) }
   if (run.kind === 'appspec') return run
+  if (run.kind === 'cloudformation') return fillStack(service, run)
   if (run.kind === 'container') return { ...run, kubernetes: buildKubernetesRun(service, run.kubernetes) }
   const { kubernetes, ...rest } = run
   return kubernetes === undefined ? rest : { ...rest, kubernetes: buildKubernetesRun(service, kubernetes) }
+}
+
+function fillStack(service: string, { parameterFiles, ...run }: CloudFormationRun): CloudFormationRun {
+  return { ...run, parameterFiles: parameterFiles.map((path) => fillIn(path, { service })) }
 }
 
 function buildKubernetesRun(service: string, { description, images, variables }: KubernetesRunDocument): KubernetesRun {

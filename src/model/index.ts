@@ -1,12 +1,12 @@
 /** The words of Trunkline as types (see docs/glossary.md). This folder imports nothing and does no I/O. */
 export * from './aws.ts'
+export * from './cloudformation.ts'
 export * from './description.ts'
 export * from './environment.ts'
 export * from './error.ts'
 export * from './host-address.ts'
 export * from './identity.ts'
 export * from './kubernetes.ts'
-export * from './lambda.ts'
 export * from './outcome.ts'
 export * from './path-bytes.ts'
 export * from './pattern-cost.ts'

@@ -3,9 +3,9 @@
  * `Environment` has two halves (invariant 12): its policy is read from the remote's trunk, its recipe from the commit.
  */
 import type { AwsAccess } from './aws.ts'
+import type { CloudFormationConfig, CloudFormationRun } from './cloudformation.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
-import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
 
 export type Project = {
@@ -148,7 +148,7 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = CommandRun | AppspecRun | ContainerRun | LambdaRun | ServerlessRun
+export type Run = CommandRun | AppspecRun | ContainerRun | CloudFormationRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -266,7 +266,7 @@ export type TargetConfig =
   | { kind: 'fleet'; fleet: FleetConfig }
   | { kind: 'kubernetes'; kubernetes: KubernetesConfig }
   | { kind: 'gitops'; gitops: GitOpsConfig }
-  | { kind: 'lambda'; lambda: LambdaConfig }
+  | { kind: 'cloudformation'; cloudformation: CloudFormationConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

@@ -21,6 +21,7 @@ const namePlaces: readonly NamePlace[] = [
   { path: ['services', '*', 'deployAfter', '*'], noun: 'service' },
   { path: ['services', '*', 'artifact', 'of'], noun: 'service' },
   { path: ['services', '*', 'env', '*', 'service'], noun: 'service', mustServe: true },
+  { path: ['services', '*', 'run', 'cloudformation', 'code', '*'], noun: 'service' },
   { path: ['environments', '*', 'after', '*'], noun: 'environment' },
   { path: ['environments', '*', 'hooks', '*', '*', 'service'], noun: 'service' },
   { path: ['environments', '*', 'hooks', 'before', '*', 'deployAfter', '*'], noun: 'service' },

@@ -46,6 +46,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
     'config/yaml-depth.ts',
   ],
   'kubernetes-api': ['model', 'process'],
+  workplaces: ['model', 'ports', 'hashing', 'masking', 'home', 'artifacts', 'building', 'aws', 'kubernetes-api'],
   notifications: ['model', 'ports', 'masking', 'hashing'],
   delivery: [
     'model',

@@ -16,8 +16,17 @@ export type Copy = {
 
 /** Idempotent. Provenance and bill of materials stay where it was built. */
 export async function copyArtifact({ digest, from, service, to }: Copy, signal: AbortSignal): Promise<void> {
+  await to.put(await storedArtifact(from, digest, placeOf(from.imageReference(digest, service)), signal), signal)
+}
+
+/** An artifact as its store has it: putting it there again moves nothing. */
+export async function storedArtifact(
+  from: ArtifactStore,
+  digest: Digest,
+  place: { host: string; repository: string } | null,
+  signal: AbortSignal,
+): Promise<PackedArtifact> {
   const document = await from.document(digest, signal)
-  const place = placeOf(from.imageReference(digest, service))
   const open = (blob: Descriptor): PackedBlob => ({
     ...blob,
     content: { kind: 'stream', open: (until) => from.blob(blob, until), ...(place && { origin: place }) },
@@ -29,14 +38,13 @@ export async function copyArtifact({ digest, from, service, to }: Copy, signal: 
       )
     : []
   const blobs = isIndex(document) ? manifests.flatMap(([, manifest]) => blobsOf(manifest)) : blobsOf(document)
-  const packed: PackedArtifact = {
+  return {
     digest,
     manifest: bytesOf(document, digest, from.location),
     manifests: manifests.map(([part, manifest]) => ({ digest: part, bytes: bytesOf(manifest, part, from.location) })),
     blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()],
     sizeBytes: blobs.reduce((sum, { size }) => sum + size, 0),
   }
-  await to.put(packed, signal)
 }
 
 /** Trunkline writes its manifests canonically, so that what was read is written as it was. */

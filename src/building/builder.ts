@@ -45,8 +45,11 @@ import { createToolVerifier } from './tool-versions.ts'
 import { createWorkDirectory, sweepWorkDirectories, type WorkDirectory } from './work-directory.ts'
 import { worldFault } from './world-fault.ts'
 
+/** What a builder reads of a repository. */
+export type BuildSource = Pick<SourceRepository, 'tree' | 'readBlobs'>
+
 export type BuilderOptions = {
-  source: SourceRepository
+  source: BuildSource
   /** Where artifacts named under `needs` come from. */
   artifacts: ArtifactStore
   home: Home
@@ -61,7 +64,7 @@ export type BuilderOptions = {
 const defaultMaxOutputBytes = 64 * 1024 * 1024
 
 /** One piece of work under way: its directory, how its commands see the world, where their output goes. */
-type Workplace = { work: WorkDirectory; env: Record<string, string>; output: CommandOutput; signal: AbortSignal }
+type Workbench = { work: WorkDirectory; env: Record<string, string>; output: CommandOutput; signal: AbortSignal }
 
 /** What commands are to see beside their files. */
 type Surroundings = { env: BuildEnvironment; prepare: PrepareRequest | null }
@@ -82,7 +85,7 @@ export function createBuilder(options: BuilderOptions): Builder {
   const packedIn = new WeakMap<PackedArtifact, WorkDirectory>()
   let hasSwept = false
 
-  async function openWorkplace(wanted: Surroundings, context: WorkContext): Promise<Workplace> {
+  async function openWorkbench(wanted: Surroundings, context: WorkContext): Promise<Workbench> {
     // Beside the work, not before it: what a crash left is in nobody's way.
     if (!hasSwept) sweepWorkDirectories(home.work, clock.now()).catch(() => {})
     hasSwept = true
@@ -101,16 +104,16 @@ export function createBuilder(options: BuilderOptions): Builder {
   }
 
   /** Works in a place of its own and leaves nothing of it, but for a result that is kept. */
-  async function inWorkplace<Result>(
+  async function atWorkbench<Result>(
     wanted: Surroundings,
     context: WorkContext,
-    work: (place: Workplace) => Promise<Result>,
+    work: (place: Workbench) => Promise<Result>,
     isKept: (result: Result) => boolean = () => false,
   ): Promise<Result> {
-    let place: Workplace | undefined
+    let place: Workbench | undefined
     let keep = false
     try {
-      place = await openWorkplace(wanted, context)
+      place = await openWorkbench(wanted, context)
       const result = await work(place)
       keep = isKept(result)
       return result
@@ -121,7 +124,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     }
   }
 
-  async function layDownPrepared(prepare: PrepareRequest | null, place: Workplace): Promise<Verdict> {
+  async function layDownPrepared(prepare: PrepareRequest | null, place: Workbench): Promise<Verdict> {
     if (prepare === null) return passed
     const { work, output, signal } = place
     const environmentIn = (other: WorkDirectory) => commandEnvironment(environment, prepare.env, other)
@@ -129,7 +132,7 @@ export function createBuilder(options: BuilderOptions): Builder {
   }
 
   /** Everything a check or build starts from. */
-  async function setUp(request: WorkRequest, place: Workplace, takesImages = false): Promise<Verdict> {
+  async function setUp(request: WorkRequest, place: Workbench, takesImages = false): Promise<Verdict> {
     const { work, env, signal } = place
     await tools.verify(request.tools, { directory: work.tree, env }, signal)
     const prepared = await layDownPrepared(request.prepare, place)
@@ -139,11 +142,11 @@ export function createBuilder(options: BuilderOptions): Builder {
     return passed
   }
 
-  const run = (line: string, title: string, timeoutMs: number, { work, env, output, signal }: Workplace) =>
+  const run = (line: string, title: string, timeoutMs: number, { work, env, output, signal }: Workbench) =>
     runCommand({ title, run: line, directory: work.tree, env, timeoutMs, maxOutputBytes }, output, signal)
 
   /** Runs and packs; what remains is the artifact's files, until `discard`. */
-  async function build(request: BuildRequest, recipe: OwnRecipe, place: Workplace): Promise<BuildResult> {
+  async function build(request: BuildRequest, recipe: OwnRecipe, place: Workbench): Promise<BuildResult> {
     const startedAt = isoTime(clock)
     const verdict = await setUp(request, place, recipe.kind === 'dockerfile')
     if (!verdict.ok) return { kind: 'failed', verdict }
@@ -165,7 +168,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     return { kind: 'built', artifact: packed.artifact, startedAt, endedAt: isoTime(clock) }
   }
 
-  async function buildImage(request: BuildRequest, recipe: DockerfileRecipe, place: Workplace) {
+  async function buildImage(request: BuildRequest, recipe: DockerfileRecipe, place: Workbench) {
     const { buildDockerfile } = await import('./images/build-dockerfile.ts')
     const { service, needs } = request
     const { work, output, signal } = place
@@ -180,7 +183,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     platform: builderPlatform(),
 
     check: (request: CheckRequest, context) =>
-      inWorkplace(request, context, async (place) => {
+      atWorkbench(request, context, async (place) => {
         const ready = await setUp(request, place)
         if (!ready.ok) return ready
         return run(request.run, `check ${request.service}/${request.check}`, request.timeoutMs, place)
@@ -191,7 +194,7 @@ export function createBuilder(options: BuilderOptions): Builder {
       if (recipe.kind === 'of') throw buildsNothing(request.service, recipe.service)
       // Of a Dockerfile's build, whose output would otherwise show them.
       const hidden = recipe.kind === 'dockerfile' ? secretValues(recipe, environment) : []
-      return inWorkplace(
+      return atWorkbench(
         request,
         { ...context, secrets: [...context.secrets, ...hidden] },
         (place) => build(request, recipe, place),
@@ -200,7 +203,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     },
 
     runInCheckout: (request: CheckoutRequest, context) =>
-      inWorkplace({ env: { set: request.env, pass: [] }, prepare: request.prepare }, context, async (place) => {
+      atWorkbench({ env: { set: request.env, pass: [] }, prepare: request.prepare }, context, async (place) => {
         const prepared = await layDownPrepared(request.prepare, place)
         if (!prepared.ok) return prepared
         const { work, signal } = place
@@ -233,7 +236,7 @@ type Packed = { kind: 'packed'; artifact: PackedArtifact } | { kind: 'failed'; v
 /** A recipe that does not fit what the build left (nothing matches, a link leads outside) is a verdict on the commit. */
 async function pack(
   recipe: PackedRecipe,
-  { work, output, signal }: Workplace,
+  { work, output, signal }: Workbench,
   registries: { environment: NodeJS.ProcessEnv; ownRegistry: string | null },
 ): Promise<Packed> {
   const platform = builderPlatform()

@@ -1,4 +1,5 @@
 /** The `Builder`: clean directories, `prepare` once per content, commands with bounds, packing. */
 
-export { type BuilderOptions, createBuilder } from './builder.ts'
+export { secretsOfEnvironment } from './build-environment.ts'
+export { type BuilderOptions, type BuildSource, createBuilder } from './builder.ts'
 export { builderIdentity, builderPlatform } from './builder-identity.ts'

@@ -48,6 +48,7 @@ export async function openWorld(options: WorldOptions): Promise<OpenedWorld> {
   const artifacts = await openArtifacts(options, root)
   const actor = actorOf(workingCopy.user, environment)
   const targets = new Map<string, Promise<Target>>()
+  const builder = lazyBuilder({ source, artifacts, home, environment, clock: systemClock, project, root })
   const world: World = {
     clock: systemClock,
     random: systemRandom,
@@ -55,7 +56,7 @@ export async function openWorld(options: WorldOptions): Promise<OpenedWorld> {
     projectAt: options.projectAt,
     state,
     artifacts,
-    builder: lazyBuilder({ source, artifacts, home, environment, clock: systemClock }),
+    builder,
     variables: createVariableSource({
       environment,
       root,
@@ -86,6 +87,7 @@ export async function openWorld(options: WorldOptions): Promise<OpenedWorld> {
     const opened = await Promise.allSettled(targets.values())
     await Promise.all([
       state.close(),
+      builder.close(),
       ...opened.map((target) => (target.status === 'fulfilled' ? target.value.close?.() : undefined)),
     ])
   }

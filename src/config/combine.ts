@@ -1,4 +1,5 @@
 /** Invariant 12: policy comes from the remote's trunk, recipe from the commit. */
+import { isDeepStrictEqual } from 'node:util'
 import {
   type ArtifactStoreLocation,
   type Environment,
@@ -42,6 +43,7 @@ export function combinePolicyAndRecipe(trunk: Project, commit: Project): Combine
         .filter((name) => !Object.hasOwn(trunk.environments, name))
         .map((name) => notOnTrunk(name, trunk.trunk)),
       ...ignoredPlaces(trunk, commit),
+      ...ignoredBuilds(trunk, commit),
     ],
   }
 }
@@ -68,6 +70,13 @@ function ignoredPlaces(trunk: Project, commit: Project): Reason[] {
     const message = `${key} ${own} of this commit is ignored: trunkline.yaml on ${trunk.trunk} says ${said}`
     return reason('place-not-on-trunk', message, { hint: `${key} is policy: it changes on ${trunk.trunk}` })
   })
+}
+
+/** Where builds run decides which rights they have there. */
+function ignoredBuilds(trunk: Project, commit: Project): Reason[] {
+  if (commit.builds.on === null || isDeepStrictEqual(trunk.builds, commit.builds)) return []
+  const message = `builds of this commit is ignored: ${trunk.trunk} has ${trunk.builds.on === null ? 'the machine that delivers' : `another (${trunk.builds.on.kind})`}`
+  return [reason('place-not-on-trunk', message, { hint: `where builds run is policy: it changes on ${trunk.trunk}` })]
 }
 
 /** As `trunkline.yaml` says it. */

@@ -34,7 +34,7 @@ export async function makeRelease(
   engine.world.progress({ kind: 'release-planned', commit: study.commit.id, services: plan.services, steps })
   try {
     await runGraph<ReleaseStep>(steps, {
-      concurrency: engine.concurrency,
+      concurrency: engine.world.builder.atOnce ?? engine.concurrency,
       signal: options.signal,
       run: (step, signal) => carryOutReleaseStep(engine, study, step, learned, signal),
     })

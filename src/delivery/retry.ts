@@ -21,13 +21,19 @@ const finalCodes = new Set([
   'ARTIFACT_MISSING',
   'HOOK_ATTEMPTS',
   'HOOK_OUTCOME_UNKNOWN',
+  'IMAGE_BUILDER_MISSING',
   'LEASE_LOST',
   'NOT_FOLLOWED',
   'PULL_REQUEST_OPEN',
   'STATE_TOO_NEW',
   'STATE_UNREADABLE',
+  'TOOL_MISSING',
   'TOOL_VERSION',
   'VARIABLE_MISSING',
+  'WORK_CANNOT_START',
+  'WORK_OUT_OF_MEMORY',
+  'WORK_TIMED_OUT',
+  'WRONG_PLATFORM',
 ])
 
 /** The client of a registry tries again by itself, and knows what may pass: here a whole build would be run again for it. */

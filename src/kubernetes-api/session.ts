@@ -17,9 +17,8 @@ import {
   type Resources,
   type Selection,
 } from './index.ts'
-import { type SharedAnswers, shareAnswers } from './shared-answers.ts'
 
-export type ClusterSession = SharedAnswers & {
+export type ClusterSession = {
   readonly name: string
   /** As others reach it: programs that are started. */
   readonly access: ClusterAccess
@@ -65,7 +64,6 @@ async function openSession(access: ClusterAccess, surroundings: ConnectionSurrou
   const closing = new AbortController()
   const mirrors = new Map<string, Mirror>()
   return {
-    ...shareAnswers(closing.signal),
     name: client.name,
     access,
     client,

@@ -7,6 +7,7 @@ import type { CloudFormationConfig, CloudFormationRun } from './cloudformation.t
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
+import type { BuildSettings } from './workplace.ts'
 
 export type Project = {
   name: string
@@ -16,6 +17,7 @@ export type Project = {
   artifacts: ArtifactStoreLocation
   /** Of what belongs to no environment, such as the artifact store. Absent where AWS is not spoken of. */
   aws?: AwsAccess
+  builds: BuildSettings
   /** `any` for builds whose output does not depend on the machine, else `<os>/<arch>` as Node names them (`linux/x64`). */
   platform: string | null
   /** Tool name to version prefix: part of every input hash, and checked on the machine before a build. */
@@ -358,8 +360,6 @@ export type NotificationKind =
   | 'succeeded'
   | 'failed'
   | 'errored'
-  /** Told to whoever hears of failures. */
-  | 'refused'
   | 'waiting'
   | 'rolled-back'
   | 'yanked'

@@ -131,8 +131,7 @@ function createLane(options: LaneOptions): Lane {
 }
 
 const isWanted = (channel: NotificationChannel, notification: Notification): boolean =>
-  // Who hears of failures hears of policy's no.
-  channel.on.includes(notification.kind === 'refused' ? 'failed' : notification.kind) &&
+  channel.on.includes(notification.kind) &&
   (channel.environments.length === 0 || channel.environments.includes(notification.environment))
 
 /** Where the channel leads; asked once, so that a missing variable is mentioned once. */

@@ -69,4 +69,8 @@ export type Builder = {
   readonly identity: string
   /** `linux/x64` */
   readonly platform: string
+  /** How many checks and builds may run side by side; absent: as many as the engine does of anything. */
+  readonly atOnce?: number
+  /** Lets go of what was kept for a controller that comes back: all that was found out is on record. */
+  close?(): Promise<void>
 }

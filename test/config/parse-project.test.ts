@@ -55,6 +55,7 @@ describe('a configuration', () => {
       builders: [],
       notify: [],
       state: { remote: 'origin', prefix: 'refs/trunkline', leaseTtlMs: 30_000 },
+      builds: { on: null, parallel: null },
     } satisfies Project)
   })
 

@@ -57,6 +57,7 @@ export const project = (services: Service[], recipes: Record<string, Partial<Env
   name: 'shop',
   trunk: 'main',
   shared: [],
+  builds: { on: null, parallel: null },
   artifacts: { kind: 'oci-layout', path: null },
   platform: null,
   tools: {},

@@ -6,7 +6,7 @@ export const commandGroups: Readonly<Record<string, readonly string[]>> = {
   'Deliver:': ['plan', 'check', 'deliver', 'advance', 'deploy', 'rollback', 'retry', 'cancel', 'run'],
   'Decide:': ['approve', 'reject', 'hold', 'resume', 'yank', 'unyank', 'adopt', 'prune'],
   'Look:': ['status', 'log', 'logs', 'where', 'why', 'diff', 'verify-ledger'],
-  'This machine:': ['demo', 'doctor', 'agent', 'completion'],
+  'This machine:': ['demo', 'doctor', 'agent', 'work', 'completion'],
 }
 
 export const commands: Record<string, () => Promise<Command>> = {
@@ -38,5 +38,6 @@ export const commands: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./demo.ts')).demo,
   doctor: async () => (await import('./doctor.ts')).doctor,
   completion: async () => (await import('./completion.ts')).completion,
+  work: async () => (await import('./work.ts')).work,
   __complete: async () => (await import('./complete.ts')).complete,
 }

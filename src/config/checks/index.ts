@@ -8,6 +8,7 @@ import { checkRoutes } from './routes.ts'
 import { checkServices } from './services.ts'
 import { checkSigners } from './signers.ts'
 import { checkTargets } from './targets.ts'
+import { checkWorkplace } from './workplace.ts'
 
 export type { CheckContext } from './check.ts'
 export { checkNames } from './names.ts'
@@ -22,4 +23,5 @@ export const checks: readonly Check[] = [
   checkPlatforms,
   checkAws,
   checkSigners,
+  checkWorkplace,
 ]

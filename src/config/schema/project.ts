@@ -14,6 +14,7 @@ import { serviceSchema } from './service.ts'
 import { mappingOf, object, textWith } from './shapes.ts'
 import { stateSchema } from './state.ts'
 import { storeSchema } from './store.ts'
+import { buildSettingsSchema } from './workplace/index.ts'
 
 const platformSchema = textWith('`any` or a platform such as `linux/x64`', (platform) => {
   if (platform === 'any' || /^[a-z0-9]+\/(?:x64|arm64|arm|ia32|ppc64|s390x|riscv64|loong64)$/.test(platform))
@@ -36,6 +37,9 @@ export const projectSchema = object({
       'Where artifacts are kept: `oci-layout` (on this machine), `oci-layout:path`, `oci://host/repository`, `oci+http://` for a registry without TLS, or `s3://bucket/prefix` in the account and region of `aws`.',
     ),
   aws: awsSchema.optional().describe('The account of AWS of what belongs to no environment; environments say theirs.'),
+  builds: buildSettingsSchema
+    .prefault({})
+    .describe('Where checks and builds run: on the machine that delivers, or elsewhere (docs/building-elsewhere.md).'),
   platform: platformSchema
     .optional()
     .describe(

@@ -68,6 +68,7 @@ export function projectOf(services: Service[], part: Partial<Project> = {}): Pro
     name: 'shop',
     trunk: 'main',
     shared: [],
+    builds: { on: null, parallel: null },
     artifacts: { kind: 'oci-layout', path: null },
     platform: null,
     tools: {},

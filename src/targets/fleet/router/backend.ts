@@ -1,9 +1,19 @@
 /** One instance behind a service: its connections, its health, and what of it is under way. */
+import { isIPv6 } from 'node:net'
+import { Pool } from 'undici'
 import type { Balanced } from './balance.ts'
 import { type ProbeLoop, type ProbeResult, startProbing } from './health-check.ts'
-import { maxProbeFailures } from './limits.ts'
+import {
+  backendConnectTimeoutMs,
+  backendHeadersTimeoutMs,
+  backendKeepAliveMarginMs,
+  backendKeepAliveMaxMs,
+  backendKeepAliveMs,
+  maxBackendConnections,
+  maxProbeFailures,
+  maxResponseHeaderBytes,
+} from './limits.ts'
 import type { BackendSpec, BackendStatus } from './protocol.ts'
-import { BackendConnections } from './upstream/index.ts'
 
 /** A request or a tunnel on its way through the router. */
 export type Exchange = {
@@ -26,7 +36,7 @@ export class Backend implements Balanced {
   readonly id: string
   readonly host: string
   readonly port: number
-  readonly connections: BackendConnections
+  readonly connections: Pool
   weight = 0
   drain = false
   state: BackendStatus['state'] = 'starting'
@@ -57,7 +67,7 @@ export class Backend implements Balanced {
     this.health = spec.health
     this.events = events
     this.update(spec)
-    this.connections = new BackendConnections(spec)
+    this.connections = openPool(spec)
     this.probes = startProbing({
       host: spec.host,
       port: spec.port,
@@ -161,7 +171,7 @@ export class Backend implements Balanced {
     this.stayOpen()
     this.probes.stop()
     // Not within a callback of one of these connections.
-    setImmediate(() => this.connections.destroy())
+    setImmediate(() => this.connections.destroy().catch(() => {}))
   }
 
   private takeProbe(result: ProbeResult): void {
@@ -186,3 +196,17 @@ export class Backend implements Balanced {
     }
   }
 }
+
+const openPool = ({ host, port }: BackendSpec): Pool =>
+  new Pool(`http://${isIPv6(host) ? `[${host}]` : host}:${port}`, {
+    connections: maxBackendConnections,
+    pipelining: 1,
+    connect: { timeout: backendConnectTimeoutMs },
+    headersTimeout: backendHeadersTimeoutMs,
+    // A stream may be quiet for as long as it likes; a dead peer is found by TCP keep-alive.
+    bodyTimeout: 0,
+    keepAliveTimeout: backendKeepAliveMs,
+    keepAliveTimeoutThreshold: backendKeepAliveMarginMs,
+    keepAliveMaxTimeout: backendKeepAliveMaxMs,
+    maxHeaderSize: maxResponseHeaderBytes,
+  })

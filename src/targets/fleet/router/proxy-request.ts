@@ -2,22 +2,14 @@
  * One request on its way to a backend and its answer on the way back: nothing is gathered, each side is read only as
  * fast as the other takes it. This is the hot path: it works on raw headers and allocates little.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
 import { type Answer, answer, answers, discardRest } from './answers.ts'
 import type { Backend, Exchange } from './backend.ts'
 import { clientStallMs, maxConnectAttempts, maxResets } from './limits.ts'
-import {
-  passedTrailers,
-  type RequestHead,
-  requestHead,
-  responseHeaders,
-  trailerPairs,
-  wireHead,
-} from './message-headers.ts'
-import type { Answered, PublicResponse } from './public-response.ts'
+import { requestHead, responseHeaders, trailerPairs } from './message-headers.ts'
 import { RequestBody } from './request-body.ts'
 import type { Service } from './service.ts'
-import type { Attempt, AttemptFault, UpstreamExchange } from './upstream/index.ts'
 
 /** RFC 9110, 9.2.2: these may be sent again when nobody knows whether they arrived. */
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
@@ -30,12 +22,11 @@ export type ProxyOptions = {
 }
 
 /** Proxies the request; never throws, and ends every request somehow. */
-export function proxyRequest(service: Service, req: IncomingMessage, res: PublicResponse, options: ProxyOptions): void {
+export function proxyRequest(service: Service, req: IncomingMessage, res: ServerResponse, options: ProxyOptions): void {
   service.totals.requests += 1
   const path = pathOf(req.url ?? '')
-  const asked = requestHead(req)
-  if (path === null || asked.hosts > 1) answer(req, res, answers.badRequest)
-  else new ProxiedRequest(service, req, res, path, asked, options).start()
+  if (path === null) answer(req, res, answers.badRequest)
+  else new ProxiedRequest(service, req, res, path, options).start()
 }
 
 /** The path to ask for; null where it cannot be passed on. A request may name the whole URL (RFC 9112, 3.2.2). */
@@ -51,52 +42,42 @@ const nothing = Buffer.alloc(0)
 /** Bodies up to this size are sent with the head of their answer, in one write. */
 const maxJoinedBytes = 8 * 1024
 
-class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
+/** The handler that undici calls as the exchange goes on (its raw form: headers come as they were on the wire). */
+class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
   readonly isTunnel = false
-  readonly isHead: boolean
-  readonly isChunked: boolean
-  readonly body: RequestBody | null
-  /** The attempt under way. */
-  attempt: Attempt | null = null
-  head = ''
   private readonly service: Service
   private readonly req: IncomingMessage
-  private readonly res: PublicResponse
+  private readonly res: ServerResponse
   private readonly options: ProxyOptions
   private readonly path: string
-  private readonly asked: RequestHead
+  private readonly headers: string[]
+  private readonly body: RequestBody | null
   private backend: Backend | null = null
+  /** Ends the attempt under way; null until its connection stands. */
+  private abort: ((cause: Error) => void) | null = null
+  private resume: (() => void) | null = null
   private connectFailures = 0
   private resets = 0
-  /** Kept connections have failed it: the next one shall be new. */
-  private needsFresh = false
   private isContinued = false
   private hasData = false
   private isCut = false
   /** The client has its answer, or is gone. */
   private isOver = false
 
-  constructor(
-    service: Service,
-    req: IncomingMessage,
-    res: PublicResponse,
-    path: string,
-    asked: RequestHead,
-    options: ProxyOptions,
-  ) {
+  constructor(service: Service, req: IncomingMessage, res: ServerResponse, path: string, options: ProxyOptions) {
     this.service = service
     this.req = req
     this.res = res
     this.path = path
-    this.asked = asked
     this.options = options
-    this.isHead = req.method === 'HEAD'
-    this.isChunked = asked.isChunked
-    this.body = asked.hasBody ? new RequestBody(req) : null
+    const { headers, hasBody } = requestHead(req)
+    this.headers = headers
+    this.body = hasBody ? new RequestBody(req) : null
   }
 
   start(): void {
-    this.res.answers(this)
+    this.res.once('close', this.onClientClose)
+    this.res.on('timeout', this.onClientQuiet)
     this.service.assign(this)
   }
 
@@ -104,9 +85,12 @@ class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
 
   proceed(backend: Backend): void {
     this.backend = backend
-    this.head = wireHead(this.req.method ?? 'GET', this.path, this.asked, backend)
-    if (this.needsFresh) backend.connections.dispatchFresh(this)
-    else backend.connections.dispatch(this)
+    this.abort = null
+    const { path, headers } = this
+    const method = this.req.method ?? 'GET'
+    // undici takes any iterable; its type names streams only.
+    const body = this.body as unknown as NonNullable<Dispatcher.DispatchOptions['body']> | null
+    backend.connections.dispatch({ path, method, headers, body }, this)
   }
 
   giveUp(): void {
@@ -114,83 +98,88 @@ class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
   }
 
   cut(): void {
-    const { backend } = this
-    if (backend === null || this.isOver) return
     this.isCut = true
-    this.endAttempt()
-    this.afterBreak(backend, new Error('cut at the end of draining'))
+    this.abort?.(new Error('cut at the end of draining'))
   }
 
-  // What its connection says.
+  // What undici says.
 
-  onConnected(): void {
-    if (!this.options.expectsContinue || this.isContinued) return
-    this.isContinued = true
-    this.res.writeContinue()
+  onConnect(abort: (cause?: Error) => void): void {
+    this.abort = abort
+    if (this.isOver || this.isCut) {
+      abort(new Error('no longer wanted'))
+    } else if (this.options.expectsContinue && !this.isContinued) {
+      this.isContinued = true
+      this.res.writeContinue()
+    }
   }
 
-  onHead(status: number, phrase: string, headers: string[]): void {
+  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
     const { req, res } = this
-    const canTrail = req.httpVersionMinor > 0 && !this.isHead && status !== 204 && status !== 304
+    // Interim answers are hints, which the final answer repeats.
+    if (status < 200) return true
+    const canTrail = req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304
     if (this.options.isClosing()) res.shouldKeepAlive = false
-    res.writeHead(status, phrase, responseHeaders(headers, canTrail))
+    this.resume = resume
+    res.writeHead(status, statusText, responseHeaders(raw, canTrail))
+    // Where its body takes its time, what is known of the answer is passed on without it.
+    process.nextTick(this.sendHead)
+    return true
   }
 
-  /** Where its body takes its time, what is known of the answer is passed on without it. */
-  onPause(): void {
+  private readonly sendHead = (): void => {
     // Not `flushHeaders`, which writes them as UTF-8.
-    if (!this.hasData && this.res.headersSent) this.res.write(nothing)
+    if (!this.hasData && !this.isOver) this.res.write(nothing)
   }
 
-  onData(bytes: Buffer, from: number, to: number): boolean {
-    const { res } = this
+  onData(chunk: Buffer): boolean {
     const isFirst = !this.hasData
     this.hasData = true
     // As a string a small body joins the head in one plain write, which costs a third of a gathering one.
-    if (isFirst && to - from <= maxJoinedBytes && !res.chunkedEncoding) {
-      const isTaken = res.write(bytes.toString('latin1', from, to), 'latin1')
-      // Node corks until the end of the tick; by then `end` would have added a part, and made a gathering write of it.
-      this.req.socket.uncork()
-      return isTaken
-    }
-    return res.write(Buffer.copyBytesFrom(bytes, from, to - from))
+    const isSmall = isFirst && chunk.length <= maxJoinedBytes && !this.res.chunkedEncoding
+    const isTaken = isSmall ? this.res.write(chunk.toString('latin1'), 'latin1') : this.res.write(chunk)
+    // Node corks until the end of the tick; by then `end` would have added a part, and made a gathering write of it.
+    if (isSmall) this.req.socket.uncork()
+    if (isTaken) return true
+    this.res.once('drain', this.onDrain)
+    return false
   }
 
-  onEnd(trailers: string[]): void {
+  onComplete(trailers: ReadonlyArray<Buffer | string> | null): void {
     this.leaveBackend()
     this.isOver = true
-    if (trailers.length > 0 && this.res.chunkedEncoding) this.res.addTrailers(trailerPairs(passedTrailers(trailers)))
+    if (trailers !== null && trailers.length > 0 && this.res.chunkedEncoding) {
+      this.res.addTrailers(trailerPairs(trailers))
+    }
     this.res.end()
     this.endBody()
   }
 
-  onFault({ kind, cause, isStale }: AttemptFault): void {
+  onError(cause: Error & { code?: string }): void {
     const { backend } = this
-    this.body?.stop()
+    const wasConnected = this.abort !== null
     this.leaveBackend()
     if (this.isOver || backend === null) return
-    this.needsFresh ||= isStale
-    if (kind === 'unsent') this.afterConnectFailure(backend, cause)
-    else if (kind === 'late') this.afterLateAnswer(backend, cause)
-    else this.afterBreak(backend, cause)
+    const isRefusedByUndici = cause.code === 'UND_ERR_INVALID_ARG' || cause.code === 'UND_ERR_NOT_SUPPORTED'
+    if (isRefusedByUndici) this.fail(answers.badRequest)
+    else if (wasConnected) this.afterBreak(backend, cause)
+    else this.afterConnectFailure(backend, cause)
   }
 
   // What the client does.
 
-  onDrain(): void {
-    this.attempt?.resume()
-  }
+  private readonly onDrain = (): void => this.resume?.()
 
-  onClientClose(): void {
+  private readonly onClientClose = (): void => {
     if (this.isOver) return
     this.isOver = true
     this.body?.stop()
     if (this.backend === null) this.service.abandon(this)
-    this.endAttempt()
+    else this.abort?.(new Error('the client is gone'))
   }
 
   /** Nothing has moved for a while: whose turn is it? */
-  onClientQuiet(): void {
+  private readonly onClientQuiet = (): void => {
     const { req, res, body } = this
     if (body?.isAwaited && !res.headersSent) this.fail(answers.requestTimeout)
     else if (body?.isAwaited || res.writableLength > 0) req.socket.destroy()
@@ -207,14 +196,10 @@ class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
     else this.fail(answers.badGateway)
   }
 
-  private afterLateAnswer(backend: Backend, cause: Error): void {
-    backend.noteBrokenExchange(cause)
-    this.fail(answers.gatewayTimeout)
-  }
-
-  private afterBreak(backend: Backend, cause: Error): void {
+  private afterBreak(backend: Backend, cause: Error & { code?: string }): void {
     if (!this.isCut) backend.noteBrokenExchange(cause)
     if (this.res.headersSent) this.breakOff()
+    else if (cause.code === 'UND_ERR_HEADERS_TIMEOUT') this.fail(answers.gatewayTimeout)
     else if (this.mayBeSentAgain()) this.service.assign(this)
     else this.fail(this.isCut ? answers.noBackend : answers.badGateway)
   }
@@ -231,8 +216,8 @@ class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
     if (this.isOver) return
     this.isOver = true
     if (why.status >= 500) this.service.totals.failures += 1
+    this.abort?.(new Error(why.text))
     this.body?.stop()
-    this.endAttempt()
     if (this.options.isClosing()) this.res.shouldKeepAlive = false
     answer(this.req, this.res, why)
   }
@@ -241,19 +226,14 @@ class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
   private breakOff(): void {
     this.isOver = true
     this.service.totals.failures += 1
-    this.req.socket.resetAndDestroy()
-  }
-
-  private endAttempt(): void {
     this.body?.stop()
-    this.attempt?.abort()
-    this.leaveBackend()
+    this.req.socket.resetAndDestroy()
   }
 
   private leaveBackend(): void {
     const { backend } = this
     this.backend = null
-    this.attempt = null
+    this.abort = null
     backend?.end(this)
   }
 

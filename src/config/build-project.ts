@@ -93,6 +93,8 @@ function buildService(name: string, service: ServiceDocument): Service {
 
 /** With the service's own name where a placeholder stands for it. */
 function buildRun(service: string, run: RunDocument): Run {
+  if (run.kind === 'lambda') return run
+  if (run.kind === 'serverless') return { ...run, files: run.files.map((path) => fillIn(path, { service })) }
   if (run.kind === 'appspec') return run
   if (run.kind === 'cloudformation') return fillStack(service, run)
   if (run.kind === 'container') return { ...run, kubernetes: buildKubernetesRun(service, run.kubernetes) }

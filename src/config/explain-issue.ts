@@ -38,8 +38,17 @@ const isOfOtherType = (issue: z.core.$ZodIssue): boolean =>
     issue.code === 'invalid_value' ||
     (issue.code === 'invalid_union' && closestBranch(issue.errors) === null))
 
-const compareBranches = (left: readonly z.core.$ZodIssue[], right: readonly z.core.$ZodIssue[]): number =>
-  unknownKeys(left) - unknownKeys(right) || left.length - right.length
+function compareBranches(left: readonly z.core.$ZodIssue[], right: readonly z.core.$ZodIssue[]): number {
+  const [ours, theirs] = [withForms(left), withForms(right)]
+  return unknownKeys(ours) - unknownKeys(theirs) || ours.length - theirs.length
+}
+
+/** A form may have forms itself: the one that was probably meant stands for it. */
+const withForms = (branch: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] =>
+  branch.flatMap((issue) => {
+    const meant = issue.code === 'invalid_union' ? closestBranch(issue.errors) : null
+    return meant === null ? [issue] : withForms(meant)
+  })
 
 const unknownKeys = (branch: readonly z.core.$ZodIssue[]): number =>
   branch.reduce((count, issue) => count + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0)

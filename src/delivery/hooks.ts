@@ -92,6 +92,7 @@ async function jobOf({ hook, phase, artifact }: HookStep, key: string, { run, si
     service: hook.service,
     artifact,
     run: hook.run,
+    described: release.services[hook.service]?.run ?? null,
     variables: withAddresses(env, resolved.values, await addressesNow(run, signal)),
     secrets: secretNames(env),
     timeoutMs: hook.timeoutMs,

@@ -79,6 +79,7 @@ export async function runTask(engine: Engine, scene: Scene, options: RunTaskOpti
         service: task.service,
         artifact: service.artifact,
         run: task.run,
+        described: service.run,
         variables: withAddresses(service.env, resolved.values, await addressesIn(target, release, session.signal)),
         secrets: secretNames(service.env),
         timeoutMs: task.timeoutMs,

@@ -12,7 +12,9 @@ export type RunDescription = {
 
 /** null: how it runs stands in `trunkline.yaml` alone. */
 export function descriptionOf(run: Run | null): RunDescription | null {
-  if (run?.kind === 'cloudformation') return { files: run.parameterFiles, images: run.code }
-  if (run === null || run.kind === 'appspec' || run.kubernetes === undefined) return null
+  if (run === null) return null
+  if (run.kind === 'cloudformation') return { files: run.parameterFiles, images: run.code }
+  if (run.kind === 'serverless') return { files: [run.config, ...run.files], images: {} }
+  if (run.kind === 'appspec' || run.kind === 'lambda' || run.kubernetes === undefined) return null
   return { files: describedBy(run.kubernetes), images: run.kubernetes.images }
 }

@@ -6,6 +6,7 @@ import type { AwsAccess } from './aws.ts'
 import type { CloudFormationConfig, CloudFormationRun } from './cloudformation.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
+import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
 import type { BuildSettings } from './workplace.ts'
 
@@ -150,7 +151,7 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = CommandRun | AppspecRun | ContainerRun | CloudFormationRun
+export type Run = CommandRun | AppspecRun | ContainerRun | LambdaRun | ServerlessRun | CloudFormationRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -268,6 +269,7 @@ export type TargetConfig =
   | { kind: 'fleet'; fleet: FleetConfig }
   | { kind: 'kubernetes'; kubernetes: KubernetesConfig }
   | { kind: 'gitops'; gitops: GitOpsConfig }
+  | { kind: 'lambda'; lambda: LambdaConfig }
   | { kind: 'cloudformation'; cloudformation: CloudFormationConfig }
 
 export type FleetConfig = {

@@ -33,8 +33,7 @@ export function rolloutFor(
   const declared = environment.rollouts?.[name] ?? environment.rollout
   if (!isStaged(declared)) return { strategy: declared, verifications: [] }
   if (direction === 'back') return { strategy: 'all-at-once', verifications: [] }
-  if (service.run?.kind !== 'container' && service.run?.port === null)
-    return { strategy: 'one-at-a-time', verifications: [] }
+  if (!canShareRequests(service)) return { strategy: 'one-at-a-time', verifications: [] }
   const own = environment.verify.filter((known) => known.kind === 'http' && known.service === name)
   const stages = declared.stages.map((stage) => ({ ...stage, verify: stage.verify ?? own.map((known) => known.name) }))
   const named = new Set(stages.flatMap(({ verify }) => verify))
@@ -43,6 +42,10 @@ export function rolloutFor(
     verifications: environment.verify.filter((known) => named.has(known.name)),
   }
 }
+
+/** A function is asked by its name, and a container by what describes it: neither needs a port for that. */
+const canShareRequests = ({ run }: ReleasedService): boolean =>
+  run?.kind === 'container' || run?.kind === 'lambda' || run?.port !== null
 
 /** The stages in a sentence, for who approves them: `canary: 10 % for 2m (checkout works), 50 %, 100 %`. */
 export function whyInStages(strategy: StagedStrategy): Reason {

@@ -9,6 +9,7 @@ import type {
   Preview,
   Reason,
   RolloutStrategy,
+  Run,
   ServiceName,
   StageProgress,
   Verdict,
@@ -73,6 +74,8 @@ export type Job = {
   service: ServiceName
   artifact: Digest
   run: string
+  /** How its service runs, for platforms where a job is run in the same way. */
+  described?: Run | null
   variables: Record<string, string>
   /** Names of those variables that are secret; absent: any may be, and none is shown in its output. */
   secrets?: readonly string[]

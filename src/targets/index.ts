@@ -38,6 +38,10 @@ const openers: TargetOpeners = {
     const { createGitOpsTarget } = await import('./gitops/index.ts')
     return createGitOpsTarget({ config: gitops, ...surroundings })
   },
+  lambda: async ({ lambda }, surroundings) => {
+    const { createLambdaTarget } = await import('./lambda/index.ts')
+    return createLambdaTarget({ config: lambda, ...surroundings })
+  },
   cloudformation: async ({ cloudformation }, surroundings) => {
     const { createCloudFormationTarget } = await import('./cloudformation/index.ts')
     return createCloudFormationTarget({ config: cloudformation, ...surroundings })

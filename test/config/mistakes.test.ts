@@ -365,7 +365,7 @@ describe('words of a later version', () => {
       mistake: 'a target',
       text: stage('    target: { terraform: { folder: infra } }\n'),
       problems: [
-        '7:15 NOT_AVAILABLE target `terraform` is not available in this version of Trunkline (available: fleet, kubernetes, gitops, cloudformation)',
+        '7:15 NOT_AVAILABLE target `terraform` is not available in this version of Trunkline (available: fleet, kubernetes, gitops, lambda, cloudformation)',
       ],
     },
   ])
@@ -733,7 +733,7 @@ services:
   products: { path: products, deployAfter: [products], run: { command: x, prt: PORT } }
 environments:
   stage: { on: { branch: "a b" }, target: { fleet: { replicas: two } }, hooks: { before: [{ nam: x }] } }
-  prod: { after: stag, target: { lambda: {} }, rollout: blue-geen }
+  prod: { after: stag, target: { terraform: {} }, rollout: blue-geen }
 `
   const codes = problemsIn(text).map((problem) => problem.split(' ').slice(0, 2).join(' '))
   assert.deepEqual(codes, [
@@ -749,7 +749,7 @@ environments:
     '9:93 UNKNOWN_KEY',
     '10:18 UNKNOWN_ENVIRONMENT',
     '10:34 NOT_AVAILABLE',
-    '10:57 WRONG_TYPE',
+    '10:60 WRONG_TYPE',
   ])
 })
 

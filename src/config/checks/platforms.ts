@@ -29,6 +29,11 @@ const platforms: Record<
     runs: ['command', 'container'],
     hint: 'for example `artifact: { image: { base: …, entrypoint: […] } }`',
   },
+  lambda: {
+    artifacts: ['zip', 'bundle'],
+    runs: ['lambda', 'serverless'],
+    hint: 'for example `run: { lambda: { handler: dist/handler.main, runtime: nodejs22.x } }` with `artifact: { zip: {} }`',
+  },
   cloudformation: {
     artifacts: ['bundle', 'zip'],
     runs: ['cloudformation'],
@@ -48,6 +53,8 @@ const runWords: Record<RunKind, string> = {
   command: 'runs a command',
   container: 'runs as a container',
   appspec: 'is deployed by its `appspec.yml`',
+  lambda: 'runs as a function',
+  serverless: 'is deployed by its `serverless.yml`',
   cloudformation: 'is a stack of CloudFormation',
 }
 
@@ -78,6 +85,10 @@ function mistakeOf(
   if (!runs.includes(run)) {
     const message = `service \`${name}\` ${runWords[run]}, and ${place}, which cannot do that`
     return { key: 'run', code: 'WRONG_PLATFORM', message, hint }
+  }
+  if (run === 'lambda' && packed === 'bundle') {
+    const message = `service \`${name}\` is a bundle, and a function is made of a zip`
+    return { key: 'artifact', code: 'WRONG_PLATFORM', message, hint: 'for example `artifact: { zip: {} }`' }
   }
   if (artifacts.includes(packed)) return null
   const message = `service \`${name}\` is ${artifactWords[packed]}, and ${place}, which takes ${[...new Set(artifacts.map((taken) => artifactWords[taken]))].join(' or ')}`

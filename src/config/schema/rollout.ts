@@ -74,19 +74,44 @@ const canarySchema = object(
     steps: stepsSchema
       .optional()
       .describe('Its weights, rising. The last is 100, also where it is not written. Without it 10, 50 and 100.'),
+    every: wholeNumber(1, 50).optional().describe('In place of `steps`: linear, so many percent more at each step.'),
+    pause: pauseSchema
+      .optional()
+      .describe(`With \`every\`: how long each step is watched. Default \`${defaultPause}\`.`),
+    verify: verifySchema.optional().describe('With `every`: verifications of each step, by name.'),
   },
   { expected: 'a mapping with `steps`, such as `{ steps: [{ weight: 10, pause: 2m }] }`' },
 )
+  .superRefine(({ steps, every, pause, verify }, context) => {
+    if (steps !== undefined && every !== undefined) {
+      const message = '`{key}` has `steps` and `every`: keep one of them'
+      addMistake(context, { code: 'NOT_EXACTLY_ONE', message })
+    }
+    const [lone] =
+      every === undefined ? Object.entries({ pause, verify }).filter(([, value]) => value !== undefined) : []
+    if (lone === undefined) return
+    addMistake(context, {
+      code: 'UNKNOWN_KEY',
+      key: lone[0],
+      message: `\`${lone[0]}\` belongs to \`every\`, which is missing from \`{parent}\``,
+      hint: 'each of `steps` has its own',
+    })
+  })
   .meta({
     id: 'Canary',
     title: 'Canary',
     description:
       'New instances get a growing share of new requests, beside all old ones. A step that fails gives all of it back to the old ones at once.',
   })
-  .transform(({ steps = defaultSteps }): StagedStrategy => {
+  .transform(({ steps: given, every, pause, verify }): StagedStrategy => {
+    const steps = given ?? (every === undefined ? defaultSteps : linearSteps(every, pause, verify))
     const last: RolloutStage = { weight: 100, verify: null, pauseMs: 0 }
     return { kind: 'canary', stages: steps.at(-1)?.weight === 100 ? steps : [...steps, last] }
   })
+
+/** 10, 20, 30, … */
+const linearSteps = (every: number, pauseMs = defaultPauseMs, verify: string[] | null = null): RolloutStage[] =>
+  Array.from({ length: Math.ceil(100 / every) - 1 }, (_, index) => ({ weight: every * (index + 1), verify, pauseMs }))
 
 const blueGreenSchema = object({
   verify: verifySchema

@@ -1,10 +1,18 @@
 /** How instances of a service run. */
 import * as z from 'zod'
-import type { AppspecRun, CloudFormationRun, CommandRun, ContainerRun } from '../../model/index.ts'
+import type {
+  AppspecRun,
+  CloudFormationRun,
+  CommandRun,
+  ContainerRun,
+  LambdaRun,
+  ServerlessRun,
+} from '../../model/index.ts'
 import { cloudformationRun } from './cloudformation-run.ts'
 import { commandSchema } from './command.ts'
 import { durationSchema } from './duration.ts'
 import { type KubernetesRunDocument, kubernetesRunSchema } from './kubernetes-run.ts'
+import { lambdaRunSchema } from './lambda-run.ts'
 import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
 import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
@@ -13,6 +21,8 @@ import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts
 type Described<Of> = Omit<Of, 'kubernetes'> & { kubernetes: KubernetesRunDocument }
 export type RunDocument =
   | AppspecRun
+  | LambdaRun
+  | ServerlessRun
   | CloudFormationRun
   | Described<ContainerRun>
   | (Omit<CommandRun, 'kubernetes'> & { kubernetes?: KubernetesRunDocument })
@@ -120,6 +130,11 @@ const commandRun = z
     }),
   )
 
-export const runSchema = z.union([commandRun, appspecObject, containerRun, describedRun, cloudformationRun], {
-  error: mustBe('a command, or a mapping with `command`, `container`, `kubernetes`, `appspec` or `cloudformation`'),
-})
+export const runSchema = z.union(
+  [commandRun, appspecObject, containerRun, describedRun, lambdaRunSchema, cloudformationRun],
+  {
+    error: mustBe(
+      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda` or `cloudformation`',
+    ),
+  },
+)

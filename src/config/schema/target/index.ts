@@ -6,12 +6,14 @@ import { cloudformationSchema } from './cloudformation.ts'
 import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
 import { kubernetesSchema } from './kubernetes.ts'
+import { lambdaSchema } from './lambda.ts'
 
 /** To add a target: its schema in a file beside this one, ending in its `TargetConfig`, and a line here. */
 const targetSchemas = {
   fleet: fleetSchema.optional().describe('Processes on hosts, behind a router.'),
   kubernetes: kubernetesSchema.optional().describe('A cluster that Trunkline applies to itself.'),
   gitops: gitopsSchema.optional().describe('A manifest repository, for Argo CD and Flux.'),
+  lambda: lambdaSchema.optional().describe('Functions of AWS Lambda.'),
   cloudformation: cloudformationSchema.optional().describe('Stacks of AWS CloudFormation.'),
 }
 
@@ -19,7 +21,7 @@ const kinds = Object.keys(targetSchemas)
 
 const later: LaterWords = {
   noun: 'target',
-  words: ['lambda', 'codedeploy', 'terraform'],
+  words: ['codedeploy', 'terraform'],
   available: kinds,
 }
 

@@ -1,0 +1,74 @@
+/**
+ * AWS Lambda: zips in S3 by content, published versions, and an alias that leads to one of them, or for a while to two.
+ * What must be remembered is beside the zips.
+ */
+import { openAws } from '../../aws/index.ts'
+import { type AwsAccess, type EnvironmentName, type LambdaConfig, reason, usageError } from '../../model/index.ts'
+import type { Clock, Target } from '../../ports/index.ts'
+import { ensureFunction, type Opened } from './ensure.ts'
+import { findFunctionDrift } from './find-drift.ts'
+import { fingerprintWith, openFingerprintKey } from './fingerprint-key.ts'
+import { functionLogs } from './logs.ts'
+import { observeFunctions } from './observe.ts'
+import { placeOf } from './place.ts'
+import { openRecordBook } from './record/record-book.ts'
+import { jobOutcome, runFunctionJob } from './run-job.ts'
+import { removeFunction, verifyFunction } from './verify.ts'
+import { openZips } from './zips.ts'
+
+export type LambdaTargetOptions = {
+  config: LambdaConfig
+  project: string
+  environment: EnvironmentName
+  clock: Clock
+  variables: NodeJS.ProcessEnv
+  aws: AwsAccess | null
+}
+
+/** Contacts nothing yet. */
+export function createLambdaTarget(options: LambdaTargetOptions): Target {
+  const { config, project, environment, clock, variables } = options
+  if (options.aws === null) {
+    throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
+  }
+  const aws = openAws(options.aws, { variables, clock, user: `${project}/${environment}` })
+  const place = placeOf({ aws, clock, config, project, environment })
+  const opened: Opened = { place, book: openRecordBook(place), zips: openZips(place), key: openFingerprintKey(place) }
+  const { book, key } = opened
+  return {
+    kind: 'lambda',
+    environment,
+    capabilities: { drift: true, canary: true, trafficSplit: true, fencing: 'conditional' },
+    repairsDrift: config.drift === 'repair',
+
+    observe: async (services, signal) => ({
+      reachable: true,
+      services: await observeFunctions(place, book, services, signal),
+    }),
+
+    async fingerprint(given, signal) {
+      const known = await key.known(signal)
+      if (known === null) return {}
+      return Object.fromEntries(
+        Object.entries(given).map(([service, values]) => [service, fingerprintWith(known, values)]),
+      )
+    },
+
+    // What functions are made of is in the plan already.
+    plan: async () => ({ previews: {} }),
+
+    objectionsTo: async ({ service, desired }) =>
+      desired.run.kind === 'serverless'
+        ? [reason('not-in-stages', `${service} is deployed by its serverless.yml as a whole`)]
+        : [],
+
+    ensure: (request, context) => ensureFunction(opened, request, context),
+    verify: (request, context) => verifyFunction(opened, request, context),
+    remove: (service, context) => removeFunction(opened, service, context),
+    runJob: (job, context) => runFunctionJob(opened, job, context),
+    jobOutcome: (jobKey, signal) => jobOutcome(place, jobKey, signal),
+    logs: (query, signal) => functionLogs(place, book, query, signal),
+    findDrift: (services, signal) => findFunctionDrift(place, book, services, signal),
+    close: () => aws.close(),
+  }
+}

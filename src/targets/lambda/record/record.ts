@@ -1,0 +1,73 @@
+/**
+ * What Trunkline remembers of an environment's functions, since AWS tells of aliases one by one: which version took all
+ * requests when a rollout was done, and how far one has come that is on its way. One object in S3; who writes it names
+ * the version that was read, so that nobody overwrites what they have not seen.
+ */
+import { z } from 'zod'
+import { erroredError } from '../../../model/index.ts'
+
+const generationShape = {
+  generation: z.string(),
+  artifact: z.string(),
+  fingerprint: z.string().nullable(),
+}
+
+const settledSchema = z.object({
+  ...generationShape,
+  /** The published version that the alias leads to. */
+  version: z.string(),
+})
+
+const pendingSchema = z.object({
+  ...generationShape,
+  version: z.string(),
+  /** Of new requests, in percent. */
+  weight: z.number(),
+  /** When the weight was verified; null: not yet. */
+  verifiedAtMs: z.number().nullable(),
+  /** Alarms that had gone off before it got any request, and when: while they stay so they say nothing about it. */
+  ringing: z.record(z.string(), z.number()),
+})
+
+const functionSchema = z.object({
+  /** What it is called. */
+  name: z.string(),
+  /** Whether Trunkline has made it, and so may delete it. */
+  isOurs: z.boolean(),
+  /** Where people reach it. */
+  url: z.string().nullable(),
+  /** An address of the function's own. */
+  functionUrl: z.string().nullable(),
+  /** Names of its variables that are secret. */
+  secrets: z.array(z.string()),
+  settled: settledSchema.nullable(),
+  pending: pendingSchema.nullable(),
+})
+
+const recordSchema = z.object({
+  version: z.literal(1),
+  /** Of the lease under which it was last written. */
+  epoch: z.number(),
+  functions: z.record(z.string(), functionSchema),
+})
+
+export type Settled = z.output<typeof settledSchema>
+export type Pending = z.output<typeof pendingSchema>
+export type FunctionRecord = z.output<typeof functionSchema>
+export type EnvironmentRecord = z.output<typeof recordSchema>
+
+export const emptyRecord: EnvironmentRecord = { version: 1, epoch: 0, functions: {} }
+
+export function parseRecord(text: string, where: string): EnvironmentRecord {
+  try {
+    return recordSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw erroredError('RECORD_UNREADABLE', `${where} is not what Trunkline has written`, {
+      hint: 'a newer version of Trunkline may have written it; deleted, every function is looked at anew once',
+      cause,
+    })
+  }
+}
+
+export const recordOf = ({ functions }: EnvironmentRecord, service: string): FunctionRecord | null =>
+  (Object.hasOwn(functions, service) ? functions[service] : undefined) ?? null

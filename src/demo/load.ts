@@ -1,4 +1,4 @@
-/** People who use every environment all the time: a few keep-alive clients each, at a human pace, counting what fails. */
+/** People who use every environment all the time: three quick people each, counting what fails. */
 import { Agent, get } from 'node:http'
 
 export type Load = {
@@ -17,7 +17,7 @@ export type LoadFigures = {
 }
 
 const clientsPerEnvironment = 3
-const pauseMs = 40
+const pauseMs = 100
 const requestTimeoutMs = 15_000
 const maxFailures = 10
 

@@ -129,10 +129,11 @@ async function deployUnderLease(
   const { candidate, trigger, policy } = request
   const unfinished = session.state().deployment
   if (unfinished?.phase === 'reacting') {
+    const ended = session.state().last?.kind === 'refused' ? 'refused' : 'failed'
     const told = await react(engine, session, request.project, policy)
     // A verdict stands: only a person's word tries the same again.
     if (isSameAttempt(unfinished.candidate, candidate) && trigger !== 'retry') {
-      return resultOf(engine, request, 'failed', [...(unfinished.failure?.reasons ?? []), ...told], unfinished.id)
+      return resultOf(engine, request, ended, [...(unfinished.failure?.reasons ?? []), ...told], unfinished.id)
     }
   }
   const resumes = whatItResumes(unfinished, request)

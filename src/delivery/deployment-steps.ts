@@ -4,31 +4,46 @@ import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../ports/index.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import { changedByHand } from './deployment-facts.ts'
-import { StepFault } from './fault.ts'
+import { isOusted, reasonOfError, StepFault } from './fault.ts'
 import { runHook } from './hooks.ts'
 import { retryErrored } from './retry.ts'
 import { contextFor, type DeploymentRun, type StepContext } from './step-context.ts'
-import { runGraph } from './step-graph.ts'
+import { type Lane, runGraph } from './step-graph.ts'
 import { tagArtifacts } from './tag-artifacts.ts'
 import { verify, verifyStage } from './verification.ts'
 
-/** The step that said no, or null when all are done. */
-export type Execution = { step: DeploymentStep; verdict: Verdict & { ok: false } } | null
+/** The step that said no, or null when all are done. `isPartial`: others had begun to change something. */
+export type Execution = { step: DeploymentStep; verdict: Verdict & { ok: false }; isPartial: boolean } | null
 
 export async function executeDeployment(run: DeploymentRun): Promise<Execution> {
   const { engine, session, plan } = run
   let failure: Execution = null
+  const begun = new Set<string>()
   await runGraph(plan.steps, {
     concurrency: engine.concurrency,
+    laneOf: await lanesOf(run),
     signal: session.signal,
     run: async (step, signal) => {
+      if (step.kind !== 'tag' && step.kind !== 'verify') begun.add(step.id)
       const verdict = await carryOut(run, step, signal)
       if (verdict.ok) return true
-      failure ??= { step, verdict }
+      begun.delete(step.id)
+      failure ??= { step, verdict, isPartial: begun.size > 0 }
       return false
     },
   })
   return failure
+}
+
+/** Rollouts on a platform that does them by itself are not bounded by what this machine can do at a time. */
+async function lanesOf({ engine, policy, plan }: DeploymentRun): Promise<(step: DeploymentStep) => Lane | null> {
+  const names = new Set(plan.steps.flatMap((step) => (step.kind === 'rollout' ? [step.target] : [])))
+  const lanes = new Map<string, Lane>()
+  for (const name of names) {
+    const { rolloutsAtOnce } = await engine.world.target(policy, name)
+    if (rolloutsAtOnce !== undefined) lanes.set(name, { name: `target ${name}`, width: rolloutsAtOnce })
+  }
+  return (step) => (step.kind === 'rollout' ? (lanes.get(step.target) ?? null) : null)
 }
 
 /** One step with its announcement, boundaries and retries. */
@@ -50,7 +65,8 @@ async function carryOut(run: DeploymentRun, step: DeploymentStep, signal: AbortS
   world.progress({ kind: 'step-started', step: step.id, environment, title: titleOf(step) })
   await world.boundary(`before ${step.id}`)
   try {
-    const verdict = await retryErrored(async () => maskedVerdict(await perform(step, { run, signal, log }), mask), {
+    const attempt = () => orRefused(() => perform(step, { run, signal, log }))
+    const verdict = await retryErrored(async () => maskedVerdict(await attempt(), mask), {
       clock: world.clock,
       random: world.random,
       signal,
@@ -59,7 +75,7 @@ async function carryOut(run: DeploymentRun, step: DeploymentStep, signal: AbortS
     })
     await world.boundary(`after ${step.id}`)
     end(
-      verdict.ok ? 'succeeded' : 'failed',
+      verdict.ok ? 'succeeded' : verdict.refused ? 'refused' : 'failed',
       verdict.ok ? {} : { reasons: verdict.reasons, logTail: verdict.logTail ?? [] },
     )
     return verdict
@@ -71,12 +87,22 @@ async function carryOut(run: DeploymentRun, step: DeploymentStep, signal: AbortS
   }
 }
 
+/** Policy's no is an answer, whether a target returns it or throws it; one that ousts this controller is not. */
+async function orRefused(work: () => Promise<Verdict>): Promise<Verdict> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof TrunklineError) || error.kind !== 'refused' || isOusted(error)) throw error
+    return { ok: false, refused: true, reasons: [reasonOfError(error)] }
+  }
+}
+
 /** Adapters mask what they know of; nothing that got past them is written down either. */
 const maskedVerdict = (verdict: Verdict, mask: (text: string) => string): Verdict =>
   verdict.ok
     ? verdict
     : {
-        ok: false,
+        ...verdict,
         reasons: verdict.reasons.map((known) => ({ ...known, message: mask(known.message) })),
         logTail: (verdict.logTail ?? []).map(mask),
       }

@@ -4,7 +4,7 @@ import type { Attempt, EnvironmentState, Reason } from '../model/index.ts'
 import type { Engine } from './engine.ts'
 
 export type LastFailure = {
-  kind: 'failed' | 'errored' | 'aborted'
+  kind: 'failed' | 'errored' | 'refused' | 'aborted'
   candidate: Attempt | null
   at: string
   reasons: Reason[]
@@ -15,7 +15,7 @@ export type LastFailure = {
 /** How far back in history the failure before an automatic rollback is looked for. */
 const maxEvents = 200
 
-/** What failed, erred or was cancelled last and was not made good since; null where nothing was. */
+/** What failed, erred, was refused or cancelled last and was not made good since; null where nothing was. */
 export async function lastFailure(
   { ledger }: Engine,
   snapshot: Snapshot,
@@ -27,8 +27,8 @@ export async function lastFailure(
   const rolledBackTo = candidate === null ? null : { version: candidate.version, at }
   // After an automatic rollback the last attempt is the way back; what failed is what people want to know of.
   for (const { event } of await ledger.history(snapshot, environment, maxEvents)) {
-    if (event.kind === 'failed')
-      return { kind: 'failed', candidate: event.candidate, at: event.at, reasons: event.reasons, rolledBackTo }
+    if (event.kind === 'failed' || event.kind === 'refused')
+      return { kind: event.kind, candidate: event.candidate, at: event.at, reasons: event.reasons, rolledBackTo }
     if (event.kind === 'succeeded' || (event.kind === 'rolled-back' && event.trigger === 'rollback')) return null
   }
   return null

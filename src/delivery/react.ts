@@ -34,12 +34,13 @@ export async function react(
   const failure = failed?.failure ?? null
   const last = session.state().last
   const candidate = failed?.candidate ?? last?.candidate
+  const kind = last?.kind === 'refused' ? 'refused' : 'failed'
   if (!candidate) return []
   const about = { project, policy, candidate }
   const done: Reason[] = []
   const tell = () => {
     if (!policy.onFailure.includes('notify')) return
-    notify(engine, about, 'failed', {
+    notify(engine, about, kind, {
       reasons: [...(failure?.reasons ?? last?.reasons ?? []), ...done],
       step: told.step ?? failure?.step ?? null,
       logTail: failure?.logTail ?? told.logTail,

@@ -78,7 +78,11 @@ export async function runDeployment(
   } catch (error) {
     return await recordFault(run, error)
   }
-  return execution === null ? await succeed(run) : await fail(run, execution.step.id, execution.verdict)
+  if (execution === null) return await succeed(run)
+  const { step, verdict, isPartial } = execution
+  return verdict.refused
+    ? await refuse(run, step.id, verdict, isPartial || resumes !== null)
+    : await fail(run, step.id, verdict)
 }
 
 async function begin({ engine, session, request, plan, resumes, older, earlier, id }: Run): Promise<void> {
@@ -153,6 +157,23 @@ async function fail(run: Run, step: string, verdict: Verdict & { ok: false }): P
   await engine.world.boundary(`failed ${policy.name}`)
   const told = await react(engine, session, project, policy, { step, logTail, durationMs })
   return resultOf(engine, request, 'failed', [...reasons, ...told], id)
+}
+
+/** Policy's no, heard on the way: the release is as good as before, and nothing of it stays here. */
+async function refuse(
+  run: Run,
+  step: string,
+  { reasons, logTail = [] }: Verdict & { ok: false },
+  isPartial: boolean,
+): Promise<EnvironmentResult> {
+  const { engine, session, request, id, startedMs } = run
+  const { policy, candidate, project } = request
+  const durationMs = engine.world.clock.monotonicMs() - startedMs
+  const reactions = isPartial ? policy.onFailure.filter((reaction) => reaction === 'rollback') : []
+  await session.append({ kind: 'refused', deployment: id, candidate, step, logTail, reactions, isPartial, reasons })
+  await engine.world.boundary(`refused ${policy.name}`)
+  const told = await react(engine, session, project, policy, { step, logTail, durationMs })
+  return resultOf(engine, request, 'refused', [...reasons, ...told], id)
 }
 
 /** What was a release healthy here before is not banned because its variables changed. */

@@ -3,8 +3,14 @@ import { cancelledError } from '../model/index.ts'
 
 export type GraphStep = { id: string; needs: readonly string[] }
 
+/** Steps of one lane are side by side up to its width, whatever goes on in others. */
+export type Lane = { name: string; width: number }
+
 export type GraphOptions<Step extends GraphStep> = {
+  /** Of all steps that have no lane of their own. */
   concurrency: number
+  /** null: none of its own. */
+  laneOf?(step: Step): Lane | null
   signal: AbortSignal
   /** Answers whether the step succeeded; `false` ends the run. Throwing ends it too, and is thrown on. */
   run(step: Step, signal: AbortSignal): Promise<boolean>
@@ -16,19 +22,22 @@ export type GraphOptions<Step extends GraphStep> = {
  */
 export async function runGraph<Step extends GraphStep>(
   steps: readonly Step[],
-  { concurrency, signal, run }: GraphOptions<Step>,
+  { concurrency, laneOf = () => null, signal, run }: GraphOptions<Step>,
 ): Promise<Step | null> {
   const known = new Set(steps.map((step) => step.id))
   const done = new Set<string>()
   const waiting = new Set(steps)
   const running = new Map<string, Promise<void>>()
+  const shared: Lane = { name: '', width: concurrency }
+  const busy = new Map<string, number>()
   const stop = new AbortController()
   const stepSignal = AbortSignal.any([signal, stop.signal])
   let failed: Step | null = null
   let fault: { error: unknown } | null = null
 
-  const start = (step: Step) => {
+  const start = (step: Step, { name }: Lane) => {
     waiting.delete(step)
+    busy.set(name, (busy.get(name) ?? 0) + 1)
     const ended = run(step, stepSignal)
       .then((succeeded) => {
         if (succeeded) done.add(step.id)
@@ -42,15 +51,19 @@ export async function runGraph<Step extends GraphStep>(
         if (failed === null && fault === null) fault = { error }
         stop.abort(cancelledError(`${step.id} ended`))
       })
-      .finally(() => running.delete(step.id))
+      .finally(() => {
+        running.delete(step.id)
+        busy.set(name, (busy.get(name) ?? 0) - 1)
+      })
     running.set(step.id, ended)
   }
 
   while (waiting.size + running.size > 0) {
     if (!stepSignal.aborted) {
       for (const step of waiting) {
-        if (running.size >= concurrency) break
-        if (step.needs.every((need) => done.has(need) || !known.has(need))) start(step)
+        const lane = laneOf(step) ?? shared
+        if ((busy.get(lane.name) ?? 0) >= lane.width) continue
+        if (step.needs.every((need) => done.has(need) || !known.has(need))) start(step, lane)
       }
     }
     if (running.size === 0) break

@@ -17,8 +17,9 @@ import {
   type Resources,
   type Selection,
 } from './index.ts'
+import { type SharedAnswers, shareAnswers } from './shared-answers.ts'
 
-export type ClusterSession = {
+export type ClusterSession = SharedAnswers & {
   readonly name: string
   /** As others reach it: programs that are started. */
   readonly access: ClusterAccess
@@ -64,6 +65,7 @@ async function openSession(access: ClusterAccess, surroundings: ConnectionSurrou
   const closing = new AbortController()
   const mirrors = new Map<string, Mirror>()
   return {
+    ...shareAnswers(closing.signal),
     name: client.name,
     access,
     client,

@@ -46,6 +46,8 @@ export function subjectOf(event: LedgerEvent): string {
       return `${environment}: ${event.candidate.version} failed${event.step ? ` at ${event.step}` : ''}`
     case 'errored':
       return `${environment}: ${event.candidate.version} errored${event.step ? ` at ${event.step}` : ''}`
+    case 'refused':
+      return `${environment}: ${event.candidate.version} refused at ${event.step}`
     case 'aborted':
       return `${environment}: aborted ${event.deployment}`
     case 'rolled-back':

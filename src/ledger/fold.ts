@@ -148,6 +148,24 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
       })
       return state
     }
+    case 'refused': {
+      state.last = {
+        kind: 'refused',
+        deployment: event.deployment,
+        candidate: event.candidate,
+        at: event.at,
+        reasons: event.reasons,
+      }
+      if (before.deployment?.id !== event.deployment) return state
+      if (event.isPartial) state.health = 'degraded'
+      state.deployment = afterReactions({
+        ...before.deployment,
+        phase: 'reacting',
+        reactions: event.reactions,
+        failure: { step: event.step, reasons: event.reasons, logTail: event.logTail },
+      })
+      return state
+    }
     case 'errored': {
       state.last = {
         kind: 'errored',

@@ -23,6 +23,7 @@ export type EventKind =
   | 'succeeded'
   | 'failed'
   | 'errored'
+  | 'refused'
   | 'aborted'
   | 'rolled-back'
   | 'verified'
@@ -103,6 +104,18 @@ export type EventDetail =
       candidate: Attempt
       step: string | null
       logTail: string[]
+    }
+  /** Policy where it should run said no (a quota, another's field, a missing right): no verdict on the release. */
+  | {
+      kind: 'refused'
+      deployment: DeploymentId
+      candidate: Candidate
+      step: string
+      logTail: string[]
+      /** Never a yank. */
+      reactions: Reaction[]
+      /** Other steps had begun: what runs is a mixture until it is rolled back. */
+      isPartial: boolean
     }
   | { kind: 'aborted'; deployment: DeploymentId }
   | {
@@ -231,7 +244,7 @@ export type ActiveDeployment = {
   /** The last stage that each service's rollout has passed. Absent where none has. */
   stages?: Record<ServiceName, PassedStage>
   /**
-   * `running` also when its controller died; `reacting` after `failed`, until each reaction is done;
+   * `running` also when its controller died; `reacting` after `failed` or `refused`, until each reaction is done;
    * `errored` and `aborted` stay until someone goes on with them or a newer release replaces them.
    */
   phase: 'running' | 'reacting' | 'errored' | 'aborted'
@@ -263,7 +276,7 @@ export type EnvironmentState = {
   deployment: ActiveDeployment | null
   /** How the last attempt ended, whatever runs now. */
   last: {
-    kind: 'succeeded' | 'failed' | 'errored' | 'aborted' | 'rolled-back'
+    kind: 'succeeded' | 'failed' | 'errored' | 'refused' | 'aborted' | 'rolled-back'
     deployment: DeploymentId | null
     candidate: Attempt | null
     at: string

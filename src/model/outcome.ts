@@ -9,7 +9,14 @@ export type OutcomeKind = 'succeeded' | 'nothing' | 'waiting' | 'superseded' | '
 /** A verdict of one step. Faults of the world are exceptions (see `TrunklineError` with kind `errored`). */
 export type Verdict =
   | { ok: true }
-  | { ok: false; reasons: Reason[] /** Last lines of its output, masked. */; logTail?: string[] }
+  | {
+      ok: false
+      reasons: Reason[]
+      /** Last lines of its output, masked. */
+      logTail?: string[]
+      /** Policy where it should run said no: that is no verdict on the release. */
+      refused?: true
+    }
 
 export const passed: Verdict = { ok: true }
 

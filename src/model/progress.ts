@@ -58,4 +58,4 @@ export type StageProgress = {
   phase: 'moving' | 'verifying' | 'watching'
 }
 
-export type StepOutcome = 'succeeded' | 'reused' | 'skipped' | 'failed' | 'errored' | 'cancelled'
+export type StepOutcome = 'succeeded' | 'reused' | 'skipped' | 'failed' | 'errored' | 'refused' | 'cancelled'

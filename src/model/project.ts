@@ -362,6 +362,8 @@ export type NotificationKind =
   | 'succeeded'
   | 'failed'
   | 'errored'
+  /** Told to whoever hears of failures. */
+  | 'refused'
   | 'waiting'
   | 'rolled-back'
   | 'yanked'

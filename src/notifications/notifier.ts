@@ -131,7 +131,8 @@ function createLane(options: LaneOptions): Lane {
 }
 
 const isWanted = (channel: NotificationChannel, notification: Notification): boolean =>
-  channel.on.includes(notification.kind) &&
+  // Who hears of failures hears of policy's no.
+  channel.on.includes(notification.kind === 'refused' ? 'failed' : notification.kind) &&
   (channel.environments.length === 0 || channel.environments.includes(notification.environment))
 
 /** Where the channel leads; asked once, so that a missing variable is mentioned once. */

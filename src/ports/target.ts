@@ -152,6 +152,8 @@ export type Target = {
   readonly kind: string
   readonly environment: EnvironmentName
   readonly capabilities: TargetCapabilities
+  /** Rollouts that may be under way side by side, where the platform does the work and this process only waits. */
+  readonly rolloutsAtOnce?: number
   observe(services: readonly ServiceName[], signal: AbortSignal): Promise<Observation>
   /** Keyed digests of what each service would receive; the key lies at the target beside the secrets. */
   fingerprint(

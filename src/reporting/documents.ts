@@ -42,7 +42,7 @@ export type EnvironmentStatus = {
   waiting: { version: string; plan: PlanHash | null; reasons: Reason[]; since: string } | null
   /** How the last attempt ended, where that was not well. */
   lastFailure: {
-    kind: 'failed' | 'errored'
+    kind: 'failed' | 'errored' | 'refused'
     version: string
     at: string
     reasons: Reason[]

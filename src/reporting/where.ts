@@ -72,7 +72,11 @@ async function placeOf(
   if (failure !== undefined) return place('failed', null, failure.at)
   const { last } = state
   // Also what never came to a deployment: its release could not be made, its variables were not there.
-  if (last !== null && (last.kind === 'failed' || last.kind === 'errored') && isThis(last.candidate))
+  if (
+    last !== null &&
+    (last.kind === 'failed' || last.kind === 'errored' || last.kind === 'refused') &&
+    isThis(last.candidate)
+  )
     return place(last.kind, last.candidate, last.at, last.reasons)
   const before = state.history.find(isThis)
   if (before !== undefined) return place('passed', before, before.since)

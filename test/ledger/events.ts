@@ -88,6 +88,15 @@ export const anyEvent: fc.Arbitrary<EventDetail> = fc.oneof(
     step,
     logTail,
   }),
+  fc.record({
+    kind: fc.constant('refused' as const),
+    deployment: deployments,
+    candidate: candidates,
+    step: fc.constant('rollout carts'),
+    logTail,
+    reactions: fc.subarray(['rollback' as const]),
+    isPartial: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant('aborted' as const), deployment: deployments }),
   fc.record({
     kind: fc.constant('rolled-back' as const),

@@ -112,7 +112,7 @@ export const stateShape: Shape = object({
   deployment: nullable(activeDeployment),
   last: nullable(
     object({
-      kind: oneOf('succeeded', 'failed', 'errored', 'aborted', 'rolled-back'),
+      kind: oneOf('succeeded', 'failed', 'errored', 'refused', 'aborted', 'rolled-back'),
       deployment: nullable(deploymentId),
       candidate: nullable(attempt),
       at: time,
@@ -153,6 +153,7 @@ export const eventShape: Shape = all(
     verified: object({ deployment: maybeDeployment, candidate, unyanks: count, stage: optional(passedStage) }),
     failed: object({ ...failure, reactions }),
     errored: object(failure),
+    refused: object({ ...failure, deployment: deploymentId, candidate, step: text, reactions, isPartial: flag }),
     aborted: object({ deployment: deploymentId }),
     'rolled-back': object({
       deployment: deploymentId,

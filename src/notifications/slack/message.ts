@@ -38,6 +38,10 @@ function said({ kind, version, environment, step }: Notification): { headline: s
     succeeded: { headline: `${environment} runs ${version}`, emoji: ':white_check_mark:' },
     failed: { headline: `${version} failed in ${environment}${step === null ? '' : ` at ${step}`}`, emoji: ':x:' },
     errored: { headline: `${version} could not be deployed to ${environment}`, emoji: ':warning:' },
+    refused: {
+      headline: `${version} was refused in ${environment}${step === null ? '' : ` at ${step}`}`,
+      emoji: ':no_entry_sign:',
+    },
     waiting: { headline: `${version} waits for ${environment}`, emoji: ':hourglass_flowing_sand:' },
     'rolled-back': { headline: `${environment} is rolled back to ${version}`, emoji: ':rewind:' },
     yanked: { headline: `${version} is yanked: it can go nowhere`, emoji: ':no_entry:' },

@@ -65,6 +65,8 @@ export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
     kind: 'gitops',
     environment,
     capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'conditional' },
+    // One commit brings them all; each then only waits.
+    rolloutsAtOnce: 50,
 
     async observe(services, signal) {
       return { reachable: true, services: await observe(services, signal) }

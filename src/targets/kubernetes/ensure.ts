@@ -20,8 +20,9 @@ import type { Place } from './names.ts'
 import { render } from './render/render.ts'
 import type { RenderRequest } from './render/render-request.ts'
 import type { Installer } from './rollout/installer.ts'
-import { ensureNamespace } from './rollout/namespace.ts'
+import { ensureNamespace, namespaceTerminating } from './rollout/namespace.ts'
 import { rollOut, takeAway } from './rollout/roll-out.ts'
+import { asVerdict } from './rollout/verdict.ts'
 import { rollOutBy } from './staged/index.ts'
 
 export async function ensureEverywhere(
@@ -37,7 +38,9 @@ export async function ensureEverywhere(
   for (const open of clusters.openers) {
     const session = await open(context.signal)
     const before = await told(session, () => readInventory(session, place, service, context.signal))
-    const verdict = await judged(session, () => ensureOn(clusters, session, request, context, key))
+    const verdict = await judged(session, () =>
+      ensureOn(clusters, session, request, context, { key, inventory: before }),
+    )
     if (verdict.ok) {
       done.push({ session, before })
       continue
@@ -75,7 +78,7 @@ async function ensureOn(
   session: ClusterSession,
   request: RolloutRequest,
   context: TargetContext,
-  key: Buffer,
+  { key, inventory }: { key: Buffer; inventory: Inventory },
 ): Promise<Verdict> {
   const { service, desired } = request
   const { config } = clusters.options
@@ -88,12 +91,10 @@ async function ensureOn(
   const isRepair = request.isRepair ?? false
   const isInstalled = helmDescriptionOf(asked) !== null
   const objects = isInstalled ? helmVariables(asked) : (await render(asked)).objects
-  const wantedChart = isInstalled
-    ? { request: asked, isRepair, takesOver: await isApplied(session, place, service, context.signal) }
-    : null
+  const wantedChart = isInstalled ? { request: asked, isRepair, takesOver: isApplied(inventory) } : null
   const fingerprint = fingerprintWith(key, request.variables)
   return await rollOutBy({
-    ...{ session, place, service, context, isInstalled },
+    ...{ session, place, service, context, isInstalled, inventory },
     installer: installerFor(clusters, session, place, context, wantedChart),
     strategy: request.strategy,
     url: clusters.urlOf(service),
@@ -178,20 +179,14 @@ async function keyFor(
   signal: AbortSignal,
 ): Promise<Buffer | (Verdict & { ok: false })> {
   const missing = await ensureNamespace(session, place.namespace, config.createNamespace, signal)
-  const key = missing === null ? await fingerprintKey(session, place, signal) : null
-  return (
-    key ?? {
-      ok: false,
-      reasons: [missing ?? reason('namespace-terminating', `the namespace ${place.namespace} is being deleted`)],
-    }
-  )
+  if (missing !== null) return asVerdict({ reasons: [missing], logTail: [] })
+  const key = await fingerprintKey(session, place, signal)
+  if (key === null) throw namespaceTerminating(place.namespace)
+  return key
 }
 
 /** Whether Trunkline itself brought there what runs. */
-async function isApplied(session: ClusterSession, place: Place, service: ServiceName, signal: AbortSignal) {
-  const { settled } = await readInventory(session, place, service, signal)
-  return settled !== null && settled.installed === undefined
-}
+const isApplied = ({ settled }: Inventory): boolean => settled !== null && settled.installed === undefined
 
 /** What is wrong with what a service is described by, or with what the server thinks of it, is a verdict on it. */
 async function judged(session: ClusterSession, work: () => Promise<Verdict>): Promise<Verdict> {

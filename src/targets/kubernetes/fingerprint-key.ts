@@ -11,12 +11,19 @@ const keyBytes = 32
 
 const nameOfKey = ({ project, environment }: Place): string => fitting(`trunkline.${project}.${environment}`, 253)
 
+/** So long one look at it serves all services. */
+const believedMs = 10_000
+
 /** Made when first asked for; null where the namespace is not there yet, and so nothing runs that could be compared. */
-export async function fingerprintKey(
-  session: ClusterSession,
-  place: Place,
-  signal: AbortSignal,
-): Promise<Buffer | null> {
+export function fingerprintKey(session: ClusterSession, place: Place, signal: AbortSignal): Promise<Buffer | null> {
+  return session.shared(`fingerprint key ${place.namespace} ${nameOfKey(place)}`, signal, {
+    forMs: believedMs,
+    keeps: (key) => key !== null,
+    ask: (limit) => keyNow(session, place, limit),
+  })
+}
+
+async function keyNow(session: ClusterSession, place: Place, signal: AbortSignal): Promise<Buffer | null> {
   const name = nameOfKey(place)
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const known = await session.read(secretKind, name, place.namespace, signal)

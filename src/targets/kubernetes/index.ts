@@ -3,12 +3,15 @@
  * digest; applied by Trunkline itself and watched until healthy. Everything it must remember is in the cluster.
  */
 
+import { keyOf } from '../../kubernetes-api/index.ts'
 import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import { isStaged, passed, reason, TrunklineError, type Verdict } from '../../model/index.ts'
 import type { RolloutRequest, Target, TargetContext } from '../../ports/index.ts'
+import { standingOf } from './apply/standing.ts'
 import { type Clusters, type KubernetesTargetOptions, openClusters } from './clusters.ts'
 import { ensureEverywhere, imageIn, renderRequestOf, rolloutBasics } from './ensure.ts'
 import { fingerprintKey, fingerprintWith } from './fingerprint-key.ts'
+import { isStill } from './health/health.ts'
 import { allObjects, readInventory } from './inventory.ts'
 import { driftOnClusters, observeClusters } from './observe-clusters.ts'
 import { jobOutcome, runJob } from './pods/run-job.ts'
@@ -20,6 +23,8 @@ import { whyUndivided } from './staged/index.ts'
 
 export type { KubernetesTargetOptions } from './clusters.ts'
 
+/** The cluster does the work; its connections are bounded by themselves. */
+const rolloutsAtOnce = 200
 const verifyPatienceMs = 10_000
 
 /** The clusters under one environment. Contacts nothing yet. */
@@ -31,6 +36,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     kind: 'kubernetes',
     environment,
     capabilities: { drift: true, canary: true, trafficSplit: true, fencing: 'conditional' },
+    rolloutsAtOnce,
     repairsDrift: config.drift === 'repair',
 
     async observe(services, signal) {
@@ -108,7 +114,10 @@ async function verifyOn(
     const why = reason('not-what-was-ensured', `${service} on ${session.name} is not what was brought there`)
     return { ok: false, reasons: [why] }
   }
-  const wait = { objects: allObjects(settled), timeoutMs: verifyPatienceMs, signal, report: () => {} }
+  const all = allObjects(settled)
+  const still = await standingOf(session, placeOf(service), service, all.filter(isStill), signal)
+  const objects = all.map((object) => still.get(keyOf(object)) ?? object)
+  const wait = { objects, timeoutMs: verifyPatienceMs, signal, report: () => {} }
   const waited = await awaitHealth(session, wait)
   return waited.ok ? passed : waited
 }

@@ -8,6 +8,7 @@ import { groupKindOf, isConflict, isNotFound, type KubernetesObject } from '../.
 import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import { type Digest, erroredError, type Fingerprint, refusedError } from '../../model/index.ts'
 import { annotations, applySetId, fieldManager, inventoryName, labels, type Place, toolingName } from './names.ts'
+import { servicesSelector } from './service-selector.ts'
 
 export type Generation = {
   generation: string
@@ -57,15 +58,27 @@ export const emptyInventory: Inventory = { settled: null, pending: null, epoch: 
 
 const secretKind = { apiVersion: 'v1', kind: 'Secret' }
 const secretType = 'trunkline.dev/service'
+/** So many are cheaper in one list than one by one. */
+const listFrom = 4
 /** What etcd takes in one object, with room for its metadata. */
 const maxBytes = 900 * 1024
 
+/** As it is now. Many that are asked for in the same moment come in one list. */
 export async function readInventory(
   session: ClusterSession,
   place: Place,
   service: string,
   signal: AbortSignal,
 ): Promise<Inventory> {
+  const key = `inventories ${place.project} ${place.environment} ${place.namespace}`
+  const listed = await session.together(key, service, signal, async (services, limit) =>
+    services.length < listFrom ? new Map<string, Inventory>() : await readInventories(session, place, limit, services),
+  )
+  // One that lost its labels is in no list.
+  return listed ?? (await readByName(session, place, service, signal))
+}
+
+async function readByName(session: ClusterSession, place: Place, service: string, signal: AbortSignal) {
   const secret = await session.read(secretKind, inventoryName(place, service), place.namespace, signal)
   return secret === null ? emptyInventory : parseInventory(secret)
 }
@@ -123,7 +136,7 @@ export async function writeInventory(
     return { ...wanted, resourceVersion: metadata.resourceVersion ?? null, uid: metadata.uid ?? null }
   } catch (error) {
     if (!isConflict(error) && !(isNotFound(error) && wanted.resourceVersion !== null)) throw error
-    const now = await readInventory(session, place, service, signal)
+    const now = await readByName(session, place, service, signal)
     // An answer that was lost on the way: what stands there is ours.
     if (now.epoch === wanted.epoch && isSame(now, wanted)) return now
     if (now.epoch > wanted.epoch) throw stale(service, place, wanted.epoch, now.epoch)
@@ -207,13 +220,15 @@ function secretOf(
   }
 }
 
-/** All services of an environment in one request, by name. */
+/** Services of an environment in one request, by name. */
 export async function readInventories(
   session: ClusterSession,
-  { project, environment, namespace }: Place,
+  place: Place,
   signal: AbortSignal,
+  services: readonly string[] | null = null,
 ): Promise<Map<string, Inventory>> {
-  const labelSelector = `${labels.project}=${project},${labels.environment}=${environment},${labels.managedBy}=trunkline`
+  const { namespace } = place
+  const labelSelector = `${servicesSelector(place, services)},${labels.managedBy}=trunkline`
   const resource = await session.resources.find(secretKind, signal)
   const { items } = await session.list(
     resource,

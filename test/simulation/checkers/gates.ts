@@ -147,7 +147,7 @@ export function oneDeploymentPerEnvironment(evidence: Evidence): Violation[] {
         }
         active = { id: event.deployment, phase: 'running' }
       }
-      const isEnd = ['succeeded', 'failed', 'errored', 'aborted', 'rolled-back'].includes(event.kind)
+      const isEnd = ['succeeded', 'failed', 'errored', 'refused', 'aborted', 'rolled-back'].includes(event.kind)
       if (isEnd && active !== null && 'deployment' in event && event.deployment === active.id)
         active = { ...active, phase: event.kind }
       if (!needsLease(event)) continue

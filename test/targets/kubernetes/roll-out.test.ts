@@ -154,7 +154,7 @@ describe('a rollout on a cluster', { skip: kubernetesMissing(), timeout: 600_000
     assert.equal(inventory.pending, null)
   })
 
-  test('an image that cannot be pulled, pods that find no node, and a quota each say so', async () => {
+  test('an image that cannot be pulled and pods that find no node each say so', async () => {
     const namespace = await cluster.namespace('reasons')
     const pull = await rollOut(
       rolloutOf(namespace, [deployment('pull', { annotations: { 'trunkline.test/broken': 'image-pull' } })], {
@@ -167,41 +167,148 @@ describe('a rollout on a cluster', { skip: kubernetesMissing(), timeout: 600_000
     const unschedulable = await rollOut(rolloutOf(namespace, [nodes], { service: 'nodes', timeoutMs: 5000 }))
     assert.ok(codes(unschedulable).includes('unschedulable'), said(unschedulable))
     assert.match(said(unschedulable), /within 5 s/)
-    const tight = await cluster.namespace('tight')
-    await cluster.apply({
-      apiVersion: 'v1',
-      kind: 'ResourceQuota',
-      metadata: { name: 'tight', namespace: tight },
-      spec: { hard: { pods: '1' } },
-    })
-    const quota = await rollOut(rolloutOf(tight, [deployment('web', { replicas: 3 })]))
-    assert.ok(codes(quota).includes('quota-exceeded'), said(quota))
   })
 
-  test('fields that another manages and fields that cannot change are named, and nothing else is touched', async () => {
+  const byHand = (namespace: string, kind: string, name: string, patch: object) =>
+    cluster.kubectl(
+      ...['-n', namespace, 'patch', kind, name, '--field-manager=ops', '--type=merge', '-p', JSON.stringify(patch)],
+    )
+
+  test('a field that another manages is refused before anything is changed, with its object and its manager', async () => {
     const namespace = await cluster.namespace('conflicts')
-    await rollOut(rolloutOf(namespace, [deployment('web'), configMap('settings', '1')]))
-    await cluster.kubectl(
+    const before = [deployment('web'), configMap('aaa', '1'), configMap('settings', '1')]
+    await rollOut(rolloutOf(namespace, before))
+    await byHand(namespace, 'configmap', 'settings', { data: { value: 'by hand' } })
+    await byHand(namespace, 'deployment', 'web', { metadata: { annotations: { 'example.com/of-others': 'stays' } } })
+    const after = [deployment('web', { image: 'shop:2' }), configMap('aaa', '2'), configMap('settings', '2')]
+    const conflict = await rollOut(rolloutOf(namespace, after, { generation: 'two' }))
+    assert.deepEqual(codes(conflict), ['managed-by-another'])
+    assert.equal(!conflict.ok && conflict.refused, true)
+    assert.match(said(conflict), /ConfigMap .*settings: .*\.data\.value is managed by "ops"/)
+    assert.match(conflict.ok ? '' : (conflict.reasons[0]?.hint ?? ''), /`conflicts: force`/)
+    const inventory = await readInventory(session, rolloutOf(namespace, []).place, 'web', signal)
+    assert.deepEqual([inventory.settled?.generation, inventory.pending], ['one', null])
+    const values = await cluster.kubectl(
       '-n',
       namespace,
-      'patch',
-      'configmap',
+      'get',
+      'cm',
+      'aaa',
       'settings',
-      '--field-manager=ops',
-      '--type=merge',
-      '-p',
-      '{"data":{"value":"by hand"}}',
+      '-o',
+      'jsonpath={.items[*].data.value}',
     )
-    const conflict = await rollOut(
-      rolloutOf(namespace, [deployment('web'), configMap('settings', '2')], { generation: 'two' }),
+    assert.equal(values, '1 by hand')
+    assert.deepEqual(await imagesOf(namespace), ['shop:1', 'shop:1'])
+    const forced = await rollOut(rolloutOf(namespace, after, { generation: 'two', conflicts: 'force' }))
+    assert.deepEqual(forced, { ok: true })
+  })
+
+  test('what others wrote and nobody describes is no conflict, and what stands as it is wanted is not applied again', async () => {
+    const namespace = await cluster.namespace('same')
+    await rollOut(rolloutOf(namespace, [deployment('web'), configMap('settings', '1')]))
+    await byHand(namespace, 'configmap', 'settings', { data: { other: 'of others' } })
+    const written = () =>
+      cluster.kubectl(
+        '-n',
+        namespace,
+        'get',
+        'cm',
+        'settings',
+        '-o',
+        'jsonpath={.metadata.managedFields[?(@.manager=="trunkline")].time} {.data.other}',
+      )
+    const first = await written()
+    await until('another second', async () => new Date().toISOString().slice(0, 19) > first.slice(0, 19))
+    const next = rolloutOf(namespace, [deployment('web', { image: 'shop:2' }), configMap('settings', '1')], {
+      generation: 'two',
+    })
+    assert.deepEqual(await rollOut(next), { ok: true })
+    assert.equal(await written(), first)
+    assert.deepEqual(await imagesOf(namespace), ['shop:2', 'shop:2'])
+  })
+
+  test('a conflict that only applying shows takes back what was applied, and leaves the field to who has taken it', async () => {
+    const namespace = await cluster.namespace('late')
+    await rollOut(rolloutOf(namespace, [deployment('web'), configMap('aaa', '1')]))
+    const late = rolloutOf(namespace, [deployment('web', { replicas: 4 }), configMap('aaa', '2')], {
+      generation: 'two',
+    })
+    const request = session.client.request.bind(session.client)
+    let isTaken = false
+    const client: ClusterSession['client'] = {
+      ...session.client,
+      async request(asked) {
+        const answer = await request(asked)
+        // Between the look and the apply.
+        if (
+          !isTaken &&
+          asked.method === 'PATCH' &&
+          /configmaps\/aaa/.test(asked.path) &&
+          asked.query?.['dryRun'] === undefined
+        ) {
+          isTaken = true
+          await byHand(namespace, 'deployment', 'web', { spec: { replicas: 3 } })
+        }
+        return answer
+      },
+    }
+    const verdict = await rollOut({ ...late, session: { ...session, client } })
+    assert.ok(isTaken)
+    assert.ok(codes(verdict).includes('managed-by-another') && codes(verdict).includes('old-serves'), said(verdict))
+    assert.equal(!verdict.ok && verdict.refused, true)
+    assert.equal(
+      await cluster.kubectl(
+        '-n',
+        namespace,
+        'get',
+        'deploy/web',
+        'cm/aaa',
+        '-o',
+        'jsonpath={.items[*].spec.replicas} {.items[*].data.value}',
+      ),
+      '3 1',
     )
-    assert.deepEqual(codes(conflict)[0], 'managed-by-another')
-    assert.match(said(conflict), /ConfigMap .*settings: .*\.data\.value is managed by "ops"/)
+  })
+
+  test('fields that cannot change are named, and what was applied is taken back', async () => {
+    const namespace = await cluster.namespace('immutable')
+    await rollOut(rolloutOf(namespace, [deployment('web'), configMap('settings', '1')]))
     const immutable = deployment('web', { app: 'other' })
-    const verdict = await rollOut(rolloutOf(namespace, [{ ...immutable }], { generation: 'three', conflicts: 'force' }))
-    assert.equal(verdict.ok, false)
+    const verdict = await rollOut(rolloutOf(namespace, [immutable, configMap('settings', '2')], { generation: 'two' }))
+    assert.equal(verdict.ok || verdict.refused, undefined)
     assert.match(said(verdict), /spec\.selector cannot be changed any more/)
     assert.ok(codes(verdict).includes('old-serves'), said(verdict))
+    assert.equal(await cluster.kubectl('-n', namespace, 'get', 'cm/settings', '-o', 'jsonpath={.data.value}'), '1')
+  })
+
+  test('what the cluster allows nobody is refused: a quota, a rule of Pod Security, a namespace nobody makes', async () => {
+    const tight = await cluster.namespace('tight')
+    await cluster.apply({
+      ...{ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'tight', namespace: tight } },
+      spec: { hard: { pods: '1', configmaps: '2' } },
+    })
+    const pods = await rollOut(rolloutOf(tight, [deployment('web', { replicas: 3 })]))
+    assert.ok(codes(pods).includes('quota-exceeded'), said(pods))
+    const maps = await rollOut(
+      rolloutOf(
+        tight,
+        ['a', 'b', 'c'].map((name) => configMap(name)),
+      ),
+    )
+    assert.ok(codes(maps).includes('quota-exceeded'), said(maps))
+    const guarded = await cluster.namespace('guarded')
+    await cluster.kubectl('label', 'namespace', guarded, 'pod-security.kubernetes.io/enforce=restricted')
+    const pod: KubernetesObject = {
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' } },
+      spec: { containers: [{ name: 'main', image: 'shop:1' }] },
+    }
+    const denied = await rollOut(rolloutOf(guarded, [pod]))
+    assert.ok(codes(denied).includes('admission-denied'), said(denied))
+    const nowhere = await rollOut(rolloutOf('nowhere', [configMap('a')], { createNamespace: false }))
+    assert.deepEqual(codes(nowhere), ['namespace-missing'])
+    for (const verdict of [pods, maps, denied, nowhere])
+      assert.equal(!verdict.ok && verdict.refused, true, said(verdict))
   })
 
   test('a controller whose lease is older writes nothing', async () => {
@@ -248,15 +355,17 @@ describe('a rollout on a cluster', { skip: kubernetesMissing(), timeout: 600_000
     )
   })
 
-  test('a namespace that is being deleted is no place', async () => {
+  test('a namespace that is being deleted is the fault of no release: errored', async () => {
     const namespace = await cluster.namespace('going')
     await cluster.apply({
       ...configMap('held'),
       metadata: { name: 'held', namespace, finalizers: ['example.com/held'] },
     })
     await cluster.kubectl('delete', 'namespace', namespace, '--wait=false')
-    const verdict = await rollOut(rolloutOf(namespace, [deployment('web')]))
-    assert.deepEqual(codes(verdict), ['namespace-terminating'])
+    await assert.rejects(
+      rollOut(rolloutOf(namespace, [deployment('web')])),
+      (error) => error instanceof TrunklineError && error.kind === 'errored' && error.code === 'NAMESPACE_TERMINATING',
+    )
     await cluster.kubectl(
       '-n',
       namespace,

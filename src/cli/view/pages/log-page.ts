@@ -55,6 +55,7 @@ const kindTones: Record<EventKind, Tone> = {
   verified: 'good',
   failed: 'bad',
   errored: 'bad',
+  refused: 'bad',
   aborted: 'warn',
   'rolled-back': 'warn',
   approved: 'good',
@@ -82,6 +83,7 @@ function subject(event: LedgerEvent): string[] {
       return [named(event.candidate), event.stage === undefined ? '' : stageText(event.stage)]
     case 'failed':
     case 'errored':
+    case 'refused':
       return [named(event.candidate), event.step === null ? why : `at ${event.step}${why === '' ? '' : `: ${why}`}`]
     case 'rolled-back':
       return [event.candidate === null ? 'to nothing' : `to ${named(event.candidate)}`, why]

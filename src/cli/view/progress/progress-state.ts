@@ -129,8 +129,8 @@ export function applyProgress(state: ProgressState, event: Progress, nowMs: numb
     case 'step-ended': {
       const step = stepOf(state, event.step, event.environment)
       const { outcome, durationMs, detail = null, reasons = [], logTail } = event
-      const isBad = outcome === 'failed' || outcome === 'errored'
-      const tail = isBad ? (logTail ?? step.tail).slice(-tailLength) : []
+      const hasEndedBadly = isBad(outcome)
+      const tail = hasEndedBadly ? (logTail ?? step.tail).slice(-tailLength) : []
       Object.assign(step, { status: outcome, durationMs, detail, reasons, tail, retry: null })
       return
     }
@@ -250,10 +250,11 @@ export const stepsOfService = (state: ProgressState, service: ServiceName): Step
     return (verb === 'check' || verb === 'build') && subject === service
   })
 
-export const isBad = (status: StepState['status']): boolean => status === 'failed' || status === 'errored'
+export const isBad = (status: StepState['status']): boolean =>
+  status === 'failed' || status === 'errored' || status === 'refused'
 export const isOver = (status: StepState['status']): boolean => status !== 'pending' && status !== 'running'
 
-/** Steps that failed or errored, in the order they were planned. */
+/** Steps that failed, errored or were refused, in the order they were planned. */
 export const badSteps = (state: ProgressState): StepState[] => [
   ...state.failures,
   ...[...state.steps.values()].filter((step) => isBad(step.status)),

@@ -89,7 +89,7 @@ function doneStatus(service: ServiceState, steps: readonly StepState[], pen: Pen
 
 const checkOrBuild = (step: StepState): string => {
   const { verb, part } = nameOfStep(step.id)
-  return `${part ?? verb} ${step.status === 'errored' ? 'errored' : 'failed'}`
+  return `${part ?? verb} ${step.status === 'failed' ? 'failed' : step.status}`
 }
 
 /** From the first start to the last end of these steps, or till now. */
@@ -114,6 +114,7 @@ export function stepRow(step: StepState, moment: Moment, pen: Pen): Row {
   switch (step.status) {
     case 'failed':
     case 'errored':
+    case 'refused':
       return { ...base, ...badRow(step, step.status, pen) }
     case 'running': {
       const old = step.instances === null || step.instances.old === 0 ? '' : `${step.instances.old} old`

@@ -129,7 +129,7 @@ function failurePart(step: StepState, pen: Pen): Line[] {
   const head: Line = [
     pen.bad(`${pen.symbols.failed} ${place}`),
     ...stepTitle(step, pen),
-    pen.bad(step.status === 'errored' ? ' errored' : ' failed'),
+    pen.bad(` ${step.status}`),
     pen.dim(step.durationMs === null ? '' : ` after ${formatDuration(step.durationMs)}`),
   ]
   return [

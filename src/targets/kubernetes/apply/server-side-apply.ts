@@ -11,6 +11,7 @@ import {
 import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import { type Reason, reason } from '../../../model/index.ts'
 import { fieldManager } from '../names.ts'
+import { namespaceTerminating } from '../rollout/namespace.ts'
 
 export type ApplyOptions = {
   /** Takes fields over that others manage. */
@@ -41,6 +42,7 @@ export async function applyObject(
     return { ok: true, object: { ...object, ...(answer as KubernetesObject) } } // What was applied, as it stands now.
   } catch (error) {
     if (!(error instanceof ApiError) || !isVerdict(error)) throw error
+    if (isTerminating(error)) throw namespaceTerminating(object.metadata.namespace ?? '')
     return { ok: false, reasons: reasonsOf(object, error) }
   }
 }
@@ -48,7 +50,10 @@ export async function applyObject(
 /** The server understood, and says no to this very object. */
 const isVerdict = ({ status, body }: ApiError): boolean =>
   [400, 404, 405, 409, 413, 415, 422].includes(status) ||
-  (status === 403 && /exceeded quota|denied the request|is being terminated/.test(body.message ?? ''))
+  (status === 403 &&
+    /exceeded quota|denied the request|denied request|violates PodSecurity|is being terminated/.test(
+      body.message ?? '',
+    ))
 
 function reasonsOf(object: KubernetesObject, error: ApiError): Reason[] {
   const { body } = error
@@ -73,20 +78,31 @@ function reasonsOf(object: KubernetesObject, error: ApiError): Reason[] {
       }),
     ]
   }
-  if (/is being terminated/.test(said)) {
-    return [
-      reason('namespace-terminating', `${nameOf(object)}: ${said}`, {
-        hint: 'someone deletes the namespace; once it is gone, the next delivery makes it anew',
-      }),
-    ]
-  }
   if (/exceeded quota/.test(said)) {
     return [
       reason('quota-exceeded', `${nameOf(object)}: ${said}`, { hint: 'raise the ResourceQuota, or ask for less' }),
     ]
   }
+  if (isDenied(said)) {
+    const hint = 'a rule of this cluster is against it: ask whoever keeps it, or change what describes the service'
+    return [reason('admission-denied', `${nameOf(object)}: ${said}`, { hint })]
+  }
+  if (isMissing(object, error)) {
+    const hint = 'make it, or set `createNamespace: true` on the target'
+    return [reason('namespace-missing', `${nameOf(object)}: ${said}`, { hint })]
+  }
   return [reason('rejected', `${nameOf(object)}: ${said}`)]
 }
+
+const isTerminating = ({ status, body }: ApiError): boolean =>
+  status === 403 && /is being terminated/.test(body.message ?? '')
+
+/** By a webhook, a policy of the API server's own, or Pod Security. */
+const isDenied = (said: string): boolean =>
+  /denied the request|denied request|violates PodSecurity/.test(said) && !/exceeded quota/.test(said)
+
+const isMissing = ({ metadata }: KubernetesObject, { status, body }: ApiError): boolean =>
+  status === 404 && body.details?.kind === 'namespaces' && body.details.name === metadata.namespace
 
 /** `conflict with "kubectl-client-side-apply" using apps/v1`. */
 const managerIn = (message = ''): string => /conflict with (.*)$/.exec(message)?.[1] ?? 'someone else'

@@ -131,6 +131,24 @@ function writerOf(steps: readonly Step[], managed: readonly ManagedFields[]): Di
   return null
 }
 
+/** Whether anyone else has written a field that is applied here. What controllers add beside it is theirs. */
+export function isWrittenByOthers(applied: KubernetesObject, live: KubernetesObject): boolean {
+  const others = (live.metadata.managedFields ?? []).flatMap(({ manager, operation, fieldsV1 }) =>
+    (manager === 'trunkline' && operation === 'Apply') || fieldsV1 === undefined ? [] : [fieldsV1],
+  )
+  return others.length > 0 && leavesOf(applied, []).some((steps) => others.some((fields) => owns(fields, steps)))
+}
+
+/** Every single value of it, by where it stands. */
+function leavesOf(value: unknown, steps: readonly Step[]): Array<readonly Step[]> {
+  if (typeof value !== 'object' || value === null) return [steps]
+  if (!Array.isArray(value))
+    return Object.entries(value).flatMap(([field, inner]) => leavesOf(inner, [...steps, field]))
+  const key = keyOfList(value)
+  if (key === null) return [steps]
+  return value.flatMap((member) => leavesOf(member, [...steps, { key, value: fieldOf(member, key) }]))
+}
+
 /** `f:spec`, `k:{"name":"main"}`: as managed fields write paths. A field of which it has a part counts. */
 function owns(fields: Readonly<Record<string, unknown>>, steps: readonly Step[]): boolean {
   let here: unknown = fields

@@ -26,6 +26,8 @@ export type Explanation = {
 
 const logLines = 20
 const maxPods = 5
+/** So old may be what is looked at. */
+const freshMs = 1000
 const podKind = { apiVersion: 'v1', kind: 'Pod' }
 const eventKind = { apiVersion: 'v1', kind: 'Event' }
 
@@ -113,12 +115,21 @@ function newestGeneration(objects: KubernetesObject[]): KubernetesObject[] {
   return [...byOwner.values()].flatMap((own) => own.sort((left, right) => revision(right) - revision(left)).slice(0, 1))
 }
 
-async function listed(session: ClusterSession, kind: Kind, namespace: string | undefined, signal: AbortSignal) {
+/** All of a kind in one list, once for all workloads that are looked at: a watch would bring every step of every pod. */
+async function listed(
+  session: ClusterSession,
+  kind: Kind,
+  namespace: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly KubernetesObject[]> {
   try {
-    // Events are many and nobody else wants them; the others are mirrored once for all services.
-    if (kind.kind !== 'Event') return [...(await session.mirror(kind, namespace, signal)).list()]
-    const resource = await session.resources.find(kind, signal)
-    return (await session.list(resource, namespace === undefined ? {} : { namespace }, signal)).items
+    return await session.shared(`all ${kind.apiVersion} ${kind.kind} ${namespace ?? ''}`, signal, {
+      forMs: freshMs,
+      ask: async (limit) => {
+        const resource = await session.resources.find(kind, limit)
+        return (await session.list(resource, namespace === undefined ? {} : { namespace }, limit)).items
+      },
+    })
   } catch {
     signal.throwIfAborted()
     return []

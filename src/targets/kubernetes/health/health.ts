@@ -21,6 +21,20 @@ export function healthOf(object: KubernetesObject): Health {
   return judge === undefined ? byConditions(object) : judge(object)
 }
 
+/** Healthy as soon as they stand there, and ever after: nobody writes a status that says otherwise. */
+const stillKinds = new Set([
+  ...['ConfigMap.', 'Secret.', 'ServiceAccount.', 'LimitRange.', 'ResourceQuota.'],
+  ...['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding'].map((kind) => `${kind}.rbac.authorization.k8s.io`),
+  ...['NetworkPolicy.networking.k8s.io', 'Ingress.networking.k8s.io', 'PodDisruptionBudget.policy'],
+  ...['HorizontalPodAutoscaler.autoscaling', 'CronJob.batch'],
+])
+
+/** Whether looking at it once says all: there is nothing to wait for. */
+export const isStill = (object: KubernetesObject): boolean =>
+  object.metadata.deletionTimestamp === undefined &&
+  (stillKinds.has(`${object.kind}.${groupOf(object.apiVersion)}`) ||
+    (object.kind === 'Service' && object.apiVersion === 'v1' && specOf(object)['type'] !== 'LoadBalancer'))
+
 type Judge = (object: KubernetesObject) => Health
 
 const judges: Readonly<Record<string, Judge>> = {

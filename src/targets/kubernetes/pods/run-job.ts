@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { conditionsOf, isConflict, type KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { readPodLog } from '../../../kubernetes-api/pod-log.ts'
 import type { ClusterSession } from '../../../kubernetes-api/session.ts'
-import { erroredError } from '../../../model/index.ts'
+import { erroredError, refusedError } from '../../../model/index.ts'
 import type { Job, JobOutcome, TargetContext } from '../../../ports/index.ts'
 import { explain } from '../health/explain.ts'
 import { fieldManager, fitting, labels, type Place } from '../names.ts'
@@ -76,7 +76,7 @@ async function startJob(run: JobRun): Promise<KubernetesObject> {
   const { signal } = context
   const missing = await ensureNamespace(session, place.namespace, run.createNamespace, signal)
   if (missing !== null)
-    throw erroredError('NO_NAMESPACE', missing.message, missing.hint === undefined ? {} : { hint: missing.hint })
+    throw refusedError('NO_NAMESPACE', missing.message, missing.hint === undefined ? {} : { hint: missing.hint })
   const name = fitting(`${job.service}-${plain(job.name)}-${shortKey(job.key).slice(0, 12).toLowerCase()}`, 63)
   const own = {
     [labels.managedBy]: 'trunkline',

@@ -5,7 +5,7 @@ import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { Reason } from '../../../model/index.ts'
 import { reason } from '../../../model/index.ts'
 import { type Explanation, explain } from '../health/explain.ts'
-import { type Health, healthOf, podsOf } from '../health/health.ts'
+import { type Health, healthOf, isStill, podsOf } from '../health/health.ts'
 
 export type Wait = {
   objects: readonly KubernetesObject[]
@@ -19,6 +19,9 @@ export type Waited = { ok: true } | { ok: false; reasons: Reason[]; logTail: str
 /** A trouble that does not pass is believed after this: pods of a node that is just starting look like it, too. */
 const believeMs = 4000
 const lookEveryMs = 1000
+/** What moves has no trouble: only workloads that have stood still for so long are looked into, and others now and then. */
+const stillMs = 2500
+const lookAnywayMs = 5000
 const settleMs = 20
 
 type Watched = { object: KubernetesObject; mirror: Mirror }
@@ -27,12 +30,14 @@ type Seen = { object: KubernetesObject; live: KubernetesObject | null; health: H
 export async function awaitHealth(session: ClusterSession, wait: Wait): Promise<Waited> {
   const { signal } = wait
   const watched = await Promise.all(
-    wait.objects.map(
-      async (object): Promise<Watched> => ({
-        object,
-        mirror: await session.mirror(object, object.metadata.namespace, signal),
-      }),
-    ),
+    wait.objects
+      .filter((object) => !isSettled(object))
+      .map(
+        async (object): Promise<Watched> => ({
+          object,
+          mirror: await session.mirror(object, object.metadata.namespace, signal),
+        }),
+      ),
   )
   const deadline = performance.now() + wait.timeoutMs
   const troubles = troubleWatch(session, signal)
@@ -54,14 +59,24 @@ export async function awaitHealth(session: ClusterSession, wait: Wait): Promise<
   }
 }
 
+/** The server has just answered with it, and there is nothing in it to wait for. */
+const isSettled = (object: KubernetesObject): boolean => object.metadata.uid !== undefined && isStill(object)
+
 /** Looks into pods from time to time: what stands there is believed when it stays. */
 function troubleWatch(session: ClusterSession, signal: AbortSignal) {
-  let lookedMs = Number.NEGATIVE_INFINITY
+  let lookedMs = performance.now()
+  let movedMs = lookedMs
+  let versions = ''
   let finalSince: number | null = null
   let explanations: Explanation[] = []
   return {
     async look(unhealthy: readonly Seen[], isLast: boolean) {
-      const isDue = performance.now() - lookedMs >= lookEveryMs
+      const nowMs = performance.now()
+      const seen = unhealthy.map(({ live }) => live?.metadata.resourceVersion).join()
+      if (seen !== versions) movedMs = nowMs
+      versions = seen
+      const isStanding = nowMs - movedMs >= stillMs
+      const isDue = nowMs - lookedMs >= (isStanding || finalSince !== null ? lookEveryMs : lookAnywayMs)
       if (isDue || isLast) {
         lookedMs = performance.now()
         const workloads = unhealthy.flatMap(({ live }) => (live === null || podsOf(live) === null ? [] : [live]))

@@ -2,13 +2,35 @@
 
 import { ApiError, isConflict } from '../../../kubernetes-api/index.ts'
 import type { ClusterSession } from '../../../kubernetes-api/session.ts'
-import { type Reason, reason } from '../../../model/index.ts'
+import { erroredError, type Reason, reason } from '../../../model/index.ts'
 import { fieldManager } from '../names.ts'
 
 const kind = { apiVersion: 'v1', kind: 'Namespace' }
 
+/** So long one look at it serves all services that go there: one that vanishes meanwhile is told by applying. */
+const believedMs = 10_000
+
 /** Why nothing can be put into it; null where it is there. */
-export async function ensureNamespace(
+export function ensureNamespace(
+  session: ClusterSession,
+  name: string,
+  mayCreate: boolean,
+  signal: AbortSignal,
+): Promise<Reason | null> {
+  return session.shared(`namespace ${name} ${mayCreate}`, signal, {
+    forMs: believedMs,
+    keeps: (missing) => missing === null,
+    ask: (limit) => ensureNow(session, name, mayCreate, limit),
+  })
+}
+
+/** Nobody's verdict: it is gone in a while, and then there is a place again. */
+export const namespaceTerminating = (name: string) =>
+  erroredError('NAMESPACE_TERMINATING', `the namespace ${name} is being deleted`, {
+    hint: 'once it is gone, the next attempt makes it anew',
+  })
+
+async function ensureNow(
   session: ClusterSession,
   name: string,
   mayCreate: boolean,
@@ -21,9 +43,7 @@ export async function ensureNamespace(
   })
   if (known === 'unknown') return null
   if (known?.metadata.deletionTimestamp !== undefined) {
-    return reason('namespace-terminating', `the namespace ${name} is being deleted`, {
-      hint: 'once it is gone, the next delivery makes it anew',
-    })
+    throw namespaceTerminating(name)
   }
   if (known !== null) return null
   if (!mayCreate) {

@@ -9,7 +9,8 @@ import type { ClusterSession } from '../../../kubernetes-api/session.ts'
 import type { Digest, Fingerprint, Reason, Verdict } from '../../../model/index.ts'
 import { passed, reason } from '../../../model/index.ts'
 import type { TargetContext } from '../../../ports/index.ts'
-import { applyObject, deleteObject } from '../apply/server-side-apply.ts'
+import { foresee } from '../apply/foresee.ts'
+import { type Applied, applyObject, deleteObject } from '../apply/server-side-apply.ts'
 import { inWaves } from '../apply/waves.ts'
 import {
   allObjects,
@@ -25,6 +26,7 @@ import { awaitHealth, type Wait, type Waited } from './await-health.ts'
 import type { Installer } from './installer.ts'
 import { ensureNamespace } from './namespace.ts'
 import { prepareObjects } from './prepare-objects.ts'
+import { asVerdict } from './verdict.ts'
 
 export type Rollout = {
   session: ClusterSession
@@ -41,6 +43,8 @@ export type Rollout = {
   /** Whether it brings the wanted generation. */
   isInstalled?: boolean
   createNamespace: boolean
+  /** As it was just read; absent: it is read now. */
+  inventory?: Inventory
   conflicts: 'fail' | 'force'
   timeoutMs: number
   context: Pick<TargetContext, 'signal' | 'epoch' | 'report' | 'log'>
@@ -53,22 +57,26 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
   const { session, place, service, context } = rollout
   const { signal, epoch } = context
   const missing = await ensureNamespace(session, place.namespace, rollout.createNamespace, signal)
-  if (missing !== null) return { ok: false, reasons: [missing] }
+  if (missing !== null) return asVerdict({ reasons: [missing], logTail: [] })
   const objects = await prepareObjects(session, place, service, rollout.wanted.objects, signal)
-  let inventory = await readInventory(session, place, service, signal)
+  let inventory = rollout.inventory ?? (await readInventory(session, place, service, signal))
   if (inventory.epoch > epoch) throw stale(service, place, epoch, inventory.epoch)
+  // What an installer brought, and brings no more, is ours to take over.
+  const takesOver = inventory.settled?.installed !== undefined && !rollout.isInstalled
+  const force = rollout.conflicts === 'force' || takesOver
+  const settledObjects = inventory.pending === null ? (inventory.settled?.objects ?? []) : []
+  const given = { wanted: objects, settled: settledObjects, force }
+  const { conflicts, unchanged } = await foresee(session, place, service, given, signal)
+  if (conflicts.length > 0) return asVerdict({ reasons: conflicts, logTail: [] })
   const leftovers = inventory.pending?.objects ?? []
   const pending: Generation = { ...rollout.wanted, objects }
   inventory = await writeInventory(session, place, service, { ...inventory, epoch, pending }, signal)
 
-  // What an installer brought, and brings no more, is ours to take over.
-  const takesOver = inventory.settled?.installed !== undefined && !rollout.isInstalled
-  const outcome = await bring(
-    rollout,
-    objects,
-    rollout.conflicts === 'force' || takesOver,
-    rollout.isInstalled ? rollout.installer?.install : undefined,
-  )
+  const outcome = await bring(rollout, objects, {
+    force,
+    unchanged,
+    ...(rollout.isInstalled && rollout.installer !== undefined ? { install: rollout.installer.install } : {}),
+  })
   if (outcome.ok) {
     const settled: Generation = outcome.installed === undefined ? pending : { ...pending, installed: outcome.installed }
     const before = inventory.settled?.installed
@@ -79,31 +87,44 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
     await writeInventory(session, place, service, { ...inventory, settled, pending: null }, signal)
     return passed
   }
-  const back = await goBack(rollout, inventory, [...objects, ...leftovers])
-  return {
-    ok: false,
-    reasons: [...outcome.reasons, ...back].map((given) => ({ ...given, message: given.message })),
-    ...(outcome.logTail.length > 0 ? { logTail: outcome.logTail } : {}),
-  }
+  const back = await goBack(rollout, inventory, [...objects, ...leftovers], outcome.changed)
+  return asVerdict({ ...outcome, reasons: [...outcome.reasons, ...back] })
 }
 
-export type Brought = { ok: true; installed?: Installed } | (Waited & { ok: false })
+export type Brought =
+  | { ok: true; installed?: Installed }
+  /** `changed`: keys of what alone was changed before the server would have no more of it. */
+  | (Waited & { ok: false; changed?: ReadonlySet<string> })
+
+export type Bringing = {
+  /** Takes fields over that others manage. */
+  force: boolean
+  /** By key: what is known to stand as it is wanted, and is not asked for again. */
+  unchanged?: ReadonlyMap<string, KubernetesObject>
+  /** Brings what is not applied here. */
+  install?(): Promise<Brought>
+}
 
 /** Applied and healthy, or why not. */
 export async function bring(
   { session, timeoutMs, context }: Pick<Rollout, 'session' | 'timeoutMs' | 'context'>,
   objects: readonly KubernetesObject[],
-  force: boolean,
-  install?: () => Promise<Brought>,
+  { force, unchanged = new Map(), install }: Bringing,
 ): Promise<Brought> {
   const { signal } = context
   const applied: KubernetesObject[] = []
+  const apply = async (object: KubernetesObject): Promise<Applied> => {
+    const standing = unchanged.get(keyOf(object))
+    return standing === undefined
+      ? await applyObject(session, object, { force, signal })
+      : { ok: true, object: standing }
+  }
   for (const wave of inWaves(objects)) {
-    const answers = await Promise.all(wave.map((object) => applyObject(session, object, { force, signal })))
+    const answers = await Promise.all(wave.map(apply))
     const reasons = answers.flatMap((answer) => (answer.ok ? [] : answer.reasons))
-    if (reasons.length > 0) return { ok: false, reasons, logTail: [] }
     const standing = answers.flatMap((answer) => (answer.ok ? [answer.object] : []))
     applied.push(...standing)
+    if (reasons.length > 0) return { ok: false, reasons, logTail: [], changed: new Set(applied.map(keyOf)) }
     const definitions = standing.filter(({ kind }) => kind === 'CustomResourceDefinition' || kind === 'Namespace')
     if (definitions.length > 0) {
       const known = await awaitHealth(session, { objects: definitions, timeoutMs: 30_000, signal, report: () => {} })
@@ -118,15 +139,24 @@ export async function bring(
   return waited.ok ? brought : waited
 }
 
-/** What ran before, in full; what never ran before is taken away. */
-async function goBack(rollout: Rollout, inventory: Inventory, made: readonly KubernetesObject[]): Promise<Reason[]> {
+/**
+ * What ran before, in full; what never ran before is taken away. Where only a part was changed, nothing else is touched:
+ * a field that someone else has taken stays theirs.
+ */
+async function goBack(
+  rollout: Rollout,
+  inventory: Inventory,
+  made: readonly KubernetesObject[],
+  changed: ReadonlySet<string> | undefined,
+): Promise<Reason[]> {
   const { session, place, service, context } = rollout
   const { signal } = context
   const { settled } = inventory
   const before = settled?.objects ?? []
+  const touched = changed === undefined ? before : before.filter((object) => changed.has(keyOf(object)))
   if (settled !== null) context.log('going back to what ran before')
   const outcome: Brought =
-    settled === null ? { ok: true } : await bring(rollout, before, true, wayBack(rollout, settled))
+    settled === null ? { ok: true } : await bring(rollout, touched, { force: true, ...wayBack(rollout, settled) })
   if (rollout.isInstalled && settled?.installed === undefined) await rollout.installer?.remove(null, before)
   await prune(rollout, made, before)
   // Nothing vouches for a way back that did not work: the next attempt begins with what is on its way.
@@ -149,9 +179,9 @@ async function goBack(rollout: Rollout, inventory: Inventory, made: readonly Kub
 }
 
 /** Of what someone else had brought. */
-function wayBack({ installer }: Rollout, { installed }: Generation): (() => Promise<Brought>) | undefined {
-  if (installed === undefined || installer === undefined) return undefined
-  return async () => ({ ok: true, installed: await installer.restore(installed) })
+function wayBack({ installer }: Rollout, { installed }: Generation): Pick<Bringing, 'install'> {
+  if (installed === undefined || installer === undefined) return {}
+  return { install: async () => ({ ok: true, installed: await installer.restore(installed) }) }
 }
 
 /** Removes what is no longer described, what rests on others first. */

@@ -5,10 +5,12 @@
 
 import type { KubernetesObject } from '../../../kubernetes-api/index.ts'
 import { isStaged, type Reason, reason, type Verdict } from '../../../model/index.ts'
+import { foresee } from '../apply/foresee.ts'
 import { type Generation, type Inventory, readInventory, stale, writeInventory } from '../inventory.ts'
 import { ensureNamespace } from '../rollout/namespace.ts'
 import { prepareObjects } from '../rollout/prepare-objects.ts'
 import { rollOut } from '../rollout/roll-out.ts'
+import { asVerdict } from '../rollout/verdict.ts'
 import { hasNamedRevision, nameRevision } from './divide-knative.ts'
 import { rollOutInStages } from './roll-out-in-stages.ts'
 import { divisionNow, type RolloutBy } from './staged-rollout.ts'
@@ -19,14 +21,15 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
   const { session, place, service, context, strategy } = rollout
   const { signal, epoch, log } = context
   const missing = await ensureNamespace(session, place.namespace, rollout.createNamespace, signal)
-  if (missing !== null) return { ok: false, reasons: [missing] }
-  let inventory = await readInventory(session, place, service, signal)
+  if (missing !== null) return asVerdict({ reasons: [missing], logTail: [] })
+  let inventory = rollout.inventory ?? (await readInventory(session, place, service, signal))
   if (inventory.epoch > epoch) throw stale(service, place, epoch, inventory.epoch)
   const again = { ...rollout, wanted: { ...rollout.wanted, objects: namedAsBefore(rollout, inventory) } }
   if (!isStaged(strategy)) {
     if (inventory.pending?.staged === undefined) return await rollOut(again)
     const back = await abandon(rollout, inventory)
-    return back.ok ? await rollOut(again) : back
+    const { inventory: _outdated, ...rest } = again
+    return back.ok ? await rollOut(rest) : back
   }
 
   // Named before they are made, so that whoever comes after knows them.
@@ -34,8 +37,7 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
   const objects = await prepareObjects(session, place, service, wanted.objects, signal)
   const isInstalled = rollout.isInstalled === true || inventory.settled?.installed !== undefined
   const refusals = isInstalled ? [broughtByHelm] : whyUndivided(objects, strategy)
-  if (refusals.length > 0) return { ok: false, reasons: refusals }
-  const atOnce = () => rollOut({ ...rollout, wanted })
+  if (refusals.length > 0) return asVerdict({ reasons: refusals, logTail: [] })
   const goesOn = inventory.pending?.staged !== undefined && inventory.pending.generation === wanted.generation
   if (inventory.settled !== null && inventory.pending !== null && !goesOn) {
     const back = await abandon(rollout, inventory)
@@ -43,7 +45,8 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
     inventory = await readInventory(session, place, service, signal)
   }
   const { settled } = inventory
-  if (settled?.generation === wanted.generation) return await rollOut(again)
+  const atOnce = () => rollOut({ ...rollout, wanted, inventory })
+  if (settled?.generation === wanted.generation) return await rollOut({ ...again, inventory })
   if (settled === null) return await atOnce()
 
   const begun = goesOn ? (inventory.pending?.staged ?? null) : null
@@ -58,6 +61,11 @@ export async function rollOutBy(rollout: RolloutBy): Promise<Verdict> {
     return await atOnce()
   }
   if (begun !== null) log(`going on with a rollout that has reached ${begun.weight} %`)
+  if (begun === null) {
+    const given = { wanted: objects, settled: settled.objects, force: rollout.conflicts === 'force' }
+    const { conflicts } = await foresee(session, place, service, given, signal)
+    if (conflicts.length > 0) return asVerdict({ reasons: conflicts, logTail: [] })
+  }
   const pending = {
     ...wanted,
     objects: [...objects, ...division.temporary],

@@ -5,17 +5,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KubernetesObject, keyOf } from '../../../kubernetes-api/index.ts'
-import {
-  passed,
-  type Reason,
-  type RolloutStage,
-  type StageProgress,
-  TrunklineError,
-  type Verdict,
-} from '../../../model/index.ts'
+import { passed, type RolloutStage, type StageProgress, TrunklineError, type Verdict } from '../../../model/index.ts'
 import { writeInventory } from '../inventory.ts'
 import type { Waited } from '../rollout/await-health.ts'
 import { bring, prune } from '../rollout/roll-out.ts'
+import { asVerdict } from '../rollout/verdict.ts'
 import { note, type StagedRollout } from './staged-rollout.ts'
 import { giveShareBack, takeBack } from './take-back.ts'
 import { whileHealthy } from './while-healthy.ts'
@@ -74,14 +68,14 @@ async function reach(rollout: StagedRollout, { weight }: RolloutStage, report: R
   // Fences: a controller that slept here has a newer one before it.
   await note(rollout, {})
   const quiet = { ...rollout, context: { ...context, report: () => {} } }
-  const held = await bring(quiet, division.weigh(now), force)
+  const held = await bring(quiet, division.weigh(now), { force })
   if (!held.ok) return held
   report({ weight: now, phase: 'moving' })
   const telling = {
     ...rollout,
     context: { ...context, report: (counts: Counts) => report({ weight: now, phase: 'moving' }, counts) },
   }
-  const grown = await bring(telling, [...division.early, ...division.newSet(weight, now)], force)
+  const grown = await bring(telling, [...division.early, ...division.newSet(weight, now)], { force })
   if (!grown.ok || now === weight) return grown
   const counted = division.counted(weight)
   context.log(
@@ -89,7 +83,7 @@ async function reach(rollout: StagedRollout, { weight }: RolloutStage, report: R
       ? `${weight} % of new requests go to the new set`
       : `${counted.next} of ${counted.all} pods are new: about ${Math.round((100 * counted.next) / counted.all)} % of new requests go to them`,
   )
-  const moved = await bring(quiet, division.weigh(weight), force)
+  const moved = await bring(quiet, division.weigh(weight), { force })
   if (moved.ok) await note(rollout, { weight, verifiedAt: null })
   return moved
 }
@@ -131,7 +125,7 @@ async function finish(rollout: StagedRollout): Promise<Waited> {
   const force = conflicts === 'force'
   const held = new Set(division.weigh(100).map(keyOf))
   for (const step of [objects.filter((object) => !held.has(keyOf(object))), objects]) {
-    const brought = await bring(rollout, step, force)
+    const brought = await bring(rollout, step, { force })
     if (!brought.ok) return brought
   }
   if (division.temporary.length > 0) await sleep(settleMs, undefined, { signal: context.signal })
@@ -146,8 +140,7 @@ async function goBack(rollout: StagedRollout, verdict: Verdict & { ok: false }):
   rollout.context.log('going back to what ran before')
   const { reasons } = await takeBack(rollout, rollout.inventory)
   const { logTail = [] } = verdict
-  const all: Reason[] = [...verdict.reasons, ...reasons]
-  return { ok: false, reasons: all, ...(logTail.length > 0 ? { logTail } : {}) }
+  return asVerdict({ reasons: [...verdict.reasons, ...reasons], logTail })
 }
 
 type Report = (stage: StageProgress, counts?: Counts) => void

@@ -47,7 +47,7 @@ export async function takeBack(rollout: Omit<RolloutBy, 'strategy'>, found: Inve
       await removeWhole(rollout, divided.division.temporary.filter(isDeployment))
     }
   }
-  const outcome: Waited = before.length === 0 ? { ok: true } : await bring(rollout, before, true)
+  const outcome: Waited = before.length === 0 ? { ok: true } : await bring(rollout, before, { force: true })
   if (!outcome.ok) return { isBack: false, reasons: [notBack(outcome)] }
   await prune(rollout, made, before)
   await removeWhole(rollout, unwanted)
@@ -62,7 +62,7 @@ async function giveAllBack(
   isFinishing: boolean,
 ): Promise<Reason[]> {
   if (isFinishing) {
-    const outcome = await bring(rollout, division.old.filter(isDeployment), true)
+    const outcome = await bring(rollout, division.old.filter(isDeployment), { force: true })
     if (!outcome.ok) return [notBack(outcome)]
   }
   const given = await applyAll(rollout, division.weigh(0), { force: true, signal: rollout.context.signal })

@@ -3,7 +3,9 @@
  * same upstream, from the same load generator (`wrk`), in turns. Each proxy has one core to itself (`taskset`, where
  * there are two), upstream and load generator have another; then each may use all cores.
  *
- *     node bench/router.ts [rounds] [seconds] [connections]
+ *     node bench/router.ts [rounds] [seconds] [connections] [names]
+ *
+ * `names`: words that the names of peers contain, with commas between them; all peers without it.
  *
  * Peers that are not installed are named and left out. kamal-proxy is built by `go install`, Go's reverse proxy by
  * `go build`, into a cache outside the work tree.
@@ -16,7 +18,11 @@ import { type Peer, type Place, peers, startUpstream } from './router/peers.ts'
 import type { ThreadWitness } from './router/thread-witness.ts'
 import { measure, type Rate } from './router/wrk.ts'
 
-const [rounds = 5, seconds = 3, connections = 64] = process.argv.slice(2).map(Number)
+const [rounds = 5, seconds = 3, connections = 64] = process.argv.slice(2, 5).map(Number)
+const names = process.argv[5]?.split(',')
+const wanted = peers.filter(
+  ({ name }, at) => at === 0 || names === undefined || names.some((part) => name.includes(part)),
+)
 
 /** Compilers that learn while they run have their lesson first, also of connections that come and go. */
 const warmUps = [1, 1, 1]
@@ -38,7 +44,7 @@ try {
 async function compare(place: Place): Promise<void> {
   const running = []
   console.log(`\n${place}: ${rounds} rounds of ${seconds} s, ${connections} connections, upstream ${upstream.name}`)
-  for (const peer of peers) {
+  for (const peer of wanted) {
     const port = await started(peer, place)
     if (port !== null) running.push({ ...port, rates: [] as Rate[], name: peer.name })
   }

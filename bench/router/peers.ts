@@ -1,6 +1,7 @@
 /** The proxies that are compared, each ready to pass requests on to the same upstream. */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -106,16 +107,10 @@ export const peers: Peer[] = [
     },
   },
   {
-    name: "Go's ReverseProxy",
-    async start({ upstream, place }) {
-      const source = fileURLToPath(new URL('../peers/reverse-proxy.go', import.meta.url))
-      const program = await built('go-reverse-proxy', ['build', '-o', join(cache, 'go-reverse-proxy'), source])
-      if (!program.found) return program.why
-      const port = await freePort()
-      const argv = pinned([program.path, String(upstream), String(port)], place, 'proxy')
-      return { ...(await serving(argv, /ready/, { ...environment, ...oneCore(place) })), port }
-    },
+    name: 'ReverseProxy, access log',
+    start: ({ folder, ...setting }) => goPeer('logging-proxy', setting, join(folder, 'access.log')),
   },
+  { name: "Go's ReverseProxy", start: (setting) => goPeer('reverse-proxy', setting) },
   {
     name: 'nginx',
     async start({ folder, upstream, place }) {
@@ -154,6 +149,17 @@ export const peers: Peer[] = [
 ]
 
 const oneCore = (place: Place): Record<string, string> => (place === 'one core' ? { GOMAXPROCS: '1' } : {})
+
+/** One of `bench/peers`, built anew where its text is another. */
+async function goPeer(name: string, { upstream, place }: Omit<Setting, 'folder'>, ...parameters: string[]) {
+  const source = fileURLToPath(new URL(`../peers/${name}.go`, import.meta.url))
+  const file = `${name}-${createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12)}`
+  const program = await built(file, ['build', '-o', join(cache, file), source])
+  if (!program.found) return program.why
+  const port = await freePort()
+  const argv = pinned([program.path, String(upstream), String(port), ...parameters], place, 'proxy')
+  return { ...(await serving(argv, /ready/, { ...environment, ...oneCore(place) })), port }
+}
 
 type Built = { found: true; path: string } | { found: false; why: string }
 

@@ -111,6 +111,32 @@ describe('an agent', onLinux, () => {
     assert.ok(residentBytes() - before < 200 * 1024 * 1024, `${residentBytes() - before} bytes`)
   })
 
+  test('answers controllers beside callers that send half a request and wait', async () => {
+    const halves = [
+      'POST /obs',
+      'POST /observe HTTP/1.1\r\nhost: agent\r\nx-slow: ',
+      'POST /observe HTTP/1.1\r\nhost: agent\r\ncontent-length: 1000\r\n\r\n{"project":',
+      `PUT /blobs/${artifact} HTTP/1.1\r\nhost: agent\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbe`,
+    ]
+    const sockets = Array.from({ length: 200 }, (_, at) => {
+      const socket = connect(fleet.paths.socket)
+      socket.on('error', () => {})
+      socket.write(halves[at % halves.length] ?? '')
+      return socket
+    })
+    const trickle = setInterval(() => {
+      for (const [at, socket] of sockets.entries()) if (at % 4 === 1) socket.write('y')
+    }, 20)
+    try {
+      for (let count = 0; count < 5; count++) assert.equal(await fleet.agentPid(), pid)
+      const request = requestFor('worker', artifact)
+      assert.deepEqual(await fleet.target.ensure(request, fleet.context()), { ok: true })
+    } finally {
+      clearInterval(trickle)
+      for (const socket of sockets) socket.destroy()
+    }
+  })
+
   test('names with dots and slashes stay in its folders, and a log cursor that lies shows nothing of other files', async () => {
     const client = createAgentClient(localConnection(fleet.paths.socket))
     const odd = { project: '../../..', environment: '/etc' }

@@ -6,10 +6,12 @@ import type { ArtifactCache } from './artifact-cache.ts'
 import { describeError } from './error-message.ts'
 import type { OperationHandlers } from './operations.ts'
 import { digestSchema, type OperationName, operations } from './protocol.ts'
+import { cutWhenStalled } from './stalled-request.ts'
 
 /** Not imported: an import of `node:http` makes Node load all of its fetch, 12 MB in a process that is there for ever. */
 const { createServer } = process.getBuiltinModule('node:http')
 
+const headersTimeoutMs = 30_000
 const maxBodyBytes = 16 * 1024 * 1024
 
 export type AgentServer = {
@@ -24,6 +26,7 @@ export function createAgentServer(
   log: (message: string) => void,
 ): AgentServer {
   const server = createServer((request, response) => {
+    cutWhenStalled(request)
     const ended = new AbortController()
     response.once('close', () => ended.abort(new Error('the caller is gone')))
     answer(request, ended.signal).then(
@@ -35,7 +38,9 @@ export function createAgentServer(
       },
     )
   })
+  // An artifact may take as long as it needs, as long as it comes (`cutWhenStalled`).
   server.requestTimeout = 0
+  server.headersTimeout = headersTimeoutMs
 
   const answer = async (request: IncomingMessage, signal: AbortSignal): Promise<unknown> => {
     const [, path = '', argument = ''] = (request.url ?? '').split('/')

@@ -34,6 +34,8 @@ export function answerRaw(socket: Socket, answer: Answer): void {
   const headers = [...headersOf(answer), 'connection', 'close']
   let head = `HTTP/1.1 ${answer.status} ${answer.phrase}\r\n`
   for (let at = 0; at < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`
+  // It may be reset meanwhile, which is no fault of ours.
+  socket.on('error', () => {})
   socket.end(`${head}\r\n${answer.text}\n`)
   const timer = setTimeout(() => socket.destroy(), maxDiscardMs)
   socket.once('close', () => clearTimeout(timer))

@@ -1,19 +1,9 @@
 /** One instance behind a service: its connections, its health, and what of it is under way. */
-import { isIPv6 } from 'node:net'
-import { Pool } from 'undici'
 import type { Balanced } from './balance.ts'
 import { type ProbeLoop, type ProbeResult, startProbing } from './health-check.ts'
-import {
-  backendConnectTimeoutMs,
-  backendHeadersTimeoutMs,
-  backendKeepAliveMarginMs,
-  backendKeepAliveMaxMs,
-  backendKeepAliveMs,
-  maxBackendConnections,
-  maxProbeFailures,
-  maxResponseHeaderBytes,
-} from './limits.ts'
+import { maxProbeFailures } from './limits.ts'
 import type { BackendSpec, BackendStatus } from './protocol.ts'
+import { BackendConnections } from './upstream/index.ts'
 
 /** A request or a tunnel on its way through the router. */
 export type Exchange = {
@@ -36,7 +26,7 @@ export class Backend implements Balanced {
   readonly id: string
   readonly host: string
   readonly port: number
-  readonly connections: Pool
+  readonly connections: BackendConnections
   weight = 0
   drain = false
   state: BackendStatus['state'] = 'starting'
@@ -67,7 +57,7 @@ export class Backend implements Balanced {
     this.health = spec.health
     this.events = events
     this.update(spec)
-    this.connections = openPool(spec)
+    this.connections = new BackendConnections(spec)
     this.probes = startProbing({
       host: spec.host,
       port: spec.port,
@@ -171,7 +161,7 @@ export class Backend implements Balanced {
     this.stayOpen()
     this.probes.stop()
     // Not within a callback of one of these connections.
-    setImmediate(() => this.connections.destroy().catch(() => {}))
+    setImmediate(() => this.connections.destroy())
   }
 
   private takeProbe(result: ProbeResult): void {
@@ -196,17 +186,3 @@ export class Backend implements Balanced {
     }
   }
 }
-
-const openPool = ({ host, port }: BackendSpec): Pool =>
-  new Pool(`http://${isIPv6(host) ? `[${host}]` : host}:${port}`, {
-    connections: maxBackendConnections,
-    pipelining: 1,
-    connect: { timeout: backendConnectTimeoutMs },
-    headersTimeout: backendHeadersTimeoutMs,
-    // A stream may be quiet for as long as it likes; a dead peer is found by TCP keep-alive.
-    bodyTimeout: 0,
-    keepAliveTimeout: backendKeepAliveMs,
-    keepAliveTimeoutThreshold: backendKeepAliveMarginMs,
-    keepAliveMaxTimeout: backendKeepAliveMaxMs,
-    maxHeaderSize: maxResponseHeaderBytes,
-  })

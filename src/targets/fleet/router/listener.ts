@@ -1,5 +1,5 @@
 /** The public socket of one service. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { answerRaw, answers } from './answers.ts'
 import {
@@ -13,6 +13,7 @@ import {
 } from './limits.ts'
 import type { ListeningSockets } from './listening-sockets.ts'
 import { proxyRequest } from './proxy-request.ts'
+import { PublicResponse } from './public-response.ts'
 import type { Service } from './service.ts'
 import type { SocketHandle } from './socket-channel.ts'
 import { mayUpgrade, tunnelUpgrade } from './tunnel.ts'
@@ -37,6 +38,8 @@ export type Listener = {
   cutAll(): void
 }
 
+type PublicServer = Server<typeof IncomingMessage, typeof PublicResponse>
+
 /** The server that clients talk to, with its limits; nothing answers yet. */
 export function createPublicServer({
   headersTimeoutMs = requestHeadersTimeoutMs,
@@ -44,8 +47,9 @@ export function createPublicServer({
 }: {
   headersTimeoutMs?: number
   checkMs?: number
-} = {}): Server {
+} = {}): PublicServer {
   const server = createServer({
+    ServerResponse: PublicResponse,
     maxHeaderSize: maxRequestHeaderBytes,
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: checkMs,
@@ -78,7 +82,7 @@ export async function listen(
   const plain = { expectsContinue: false, isClosing: closing }
   const hesitant = { expectsContinue: true, isClosing: closing }
   server.on('request', (req, res) => proxyRequest(service, req, res, plain))
-  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => proxyRequest(service, req, res, hesitant))
+  server.on('checkContinue', (req, res) => proxyRequest(service, req, res, hesitant))
   // Both events give a net.Socket; their types say Duplex for TLS's sake.
   server.on('upgrade', (req, socket, head) => tunnelUpgrade(service, req, socket as Socket, head))
   server.on('connect', (_req, socket) => answerRaw(socket as Socket, answers.methodNotAllowed))
@@ -115,7 +119,7 @@ export async function listen(
 
 const backlog = 1024
 
-function bind(server: Server, where: SocketHandle | { host: string; port: number }): Promise<void> {
+function bind(server: NetServer, where: SocketHandle | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     const listening = () => {

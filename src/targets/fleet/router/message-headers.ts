@@ -1,5 +1,6 @@
 /** Headers on their way through: what concerns one connection only is taken out, where a request came from is put in. */
 import type { IncomingMessage } from 'node:http'
+import { isIPv6 } from 'node:net'
 
 /** RFC 9110, 7.6.1; `trailer` is no such header and stays. */
 const hopByHop = new Set([
@@ -24,6 +25,10 @@ export type RequestHead = {
   /** Flat list of names and values. */
   headers: string[]
   hasBody: boolean
+  /** The body comes in chunks: its length is not known. */
+  isChunked: boolean
+  /** How many say which host is meant. */
+  hosts: number
 }
 
 /**
@@ -34,8 +39,10 @@ export function requestHead(req: IncomingMessage): RequestHead {
   const raw = req.rawHeaders
   const headers: string[] = []
   let hasBody = false
+  let isChunked = false
   let connection = ''
   let host = ''
+  let hosts = 0
   let forwardedFor = ''
   let isProtoGiven = false
   let isHostGiven = false
@@ -50,7 +57,10 @@ export function requestHead(req: IncomingMessage): RequestHead {
         if (isNamed(name, 'te')) continue
         break
       case 4:
-        if (isNamed(name, 'host')) host = value
+        if (isNamed(name, 'host')) {
+          host = value
+          hosts += 1
+        }
         break
       case 6:
         // The router answers it itself, once a backend has been found.
@@ -73,7 +83,7 @@ export function requestHead(req: IncomingMessage): RequestHead {
         break
       case 17:
         if (isNamed(name, 'x-forwarded-proto')) isProtoGiven = true
-        if (isNamed(name, 'transfer-encoding')) hasBody = true
+        if (isNamed(name, 'transfer-encoding')) isChunked = true
         break
     }
     if (!isHopByHop(name)) headers.push(name, value)
@@ -84,7 +94,21 @@ export function requestHead(req: IncomingMessage): RequestHead {
   kept.push('x-forwarded-for', forwardedFor === '' ? client : `${forwardedFor}, ${client}`)
   if (!isProtoGiven) kept.push('x-forwarded-proto', 'http')
   if (!isHostGiven && host !== '') kept.push('x-forwarded-host', host)
-  return { headers: kept, hasBody }
+  return { headers: kept, hasBody: hasBody || isChunked, isChunked, hosts }
+}
+
+/** The head of a request as it goes over the wire, without the empty line at its end. */
+export function wireHead(
+  method: string,
+  path: string,
+  { headers, hosts }: RequestHead,
+  backend: { host: string; port: number },
+): string {
+  let head = `${method} ${path} HTTP/1.1\r\n`
+  // HTTP/1.0 need not say it, HTTP/1.1 must.
+  if (hosts === 0) head += `host: ${isIPv6(backend.host) ? `[${backend.host}]` : backend.host}:${backend.port}\r\n`
+  for (let at = 0; at < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`
+  return `${head}connection: keep-alive\r\n`
 }
 
 const isNamed = (name: string, lowerCase: string): boolean => name === lowerCase || name.toLowerCase() === lowerCase
@@ -118,15 +142,15 @@ function withoutOptions(headers: readonly string[], connection: string): string[
  * The headers for the client, flat. `canTrail`: whether the client's protocol leaves room for trailers; where it does
  * not, or the length is known, they are not announced.
  */
-export function responseHeaders(raw: ReadonlyArray<Buffer | string>, canTrail: boolean): string[] {
+export function responseHeaders(raw: readonly string[], canTrail: boolean): string[] {
   const headers: string[] = []
   let connection = ''
   let trailer = ''
   let isLengthKnown = false
 
   for (let at = 0; at < raw.length; at += 2) {
-    const name = latin1(raw[at])
-    const value = latin1(raw[at + 1])
+    const name = raw[at] ?? ''
+    const value = raw[at + 1] ?? ''
     switch (name.length) {
       case 7:
         if (isNamed(name, 'trailer')) {
@@ -147,12 +171,23 @@ export function responseHeaders(raw: ReadonlyArray<Buffer | string>, canTrail: b
   return namesOptions(connection) ? withoutOptions(headers, connection) : headers
 }
 
-/** Trailers as Node takes them. */
-export function trailerPairs(raw: ReadonlyArray<Buffer | string>): Array<[string, string]> {
-  const pairs: Array<[string, string]> = []
-  for (let at = 0; at < raw.length; at += 2) pairs.push([latin1(raw[at]), latin1(raw[at + 1])])
-  return pairs
+/** What must not come after a body: it says how the message is read or routed (RFC 9110, 6.5.1), or who asks. */
+const neverTrailing = new Set([...hopByHop, ...endToEnd, 'trailer', 'content-encoding', 'content-range', 'expect'])
+
+/** Trailers of either side for the other, flat, without those that a trailer may not be. */
+export function passedTrailers(raw: readonly string[]): string[] {
+  const trailers: string[] = []
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] ?? ''
+    const lowerCase = name.toLowerCase()
+    if (!neverTrailing.has(lowerCase) && !lowerCase.startsWith('x-forwarded-')) trailers.push(name, raw[at + 1] ?? '')
+  }
+  return trailers
 }
 
-const latin1 = (value: Buffer | string | undefined): string =>
-  typeof value === 'string' ? value : value === undefined ? '' : value.toString('latin1')
+/** Trailers as Node takes them. */
+export function trailerPairs(raw: readonly string[]): Array<[string, string]> {
+  const pairs: Array<[string, string]> = []
+  for (let at = 0; at < raw.length; at += 2) pairs.push([raw[at] ?? '', raw[at + 1] ?? ''])
+  return pairs
+}

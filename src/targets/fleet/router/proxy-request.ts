@@ -2,14 +2,22 @@
  * One request on its way to a backend and its answer on the way back: nothing is gathered, each side is read only as
  * fast as the other takes it. This is the hot path: it works on raw headers and allocates little.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Dispatcher } from 'undici'
+import type { IncomingMessage } from 'node:http'
 import { type Answer, answer, answers, discardRest } from './answers.ts'
 import type { Backend, Exchange } from './backend.ts'
 import { clientStallMs, maxConnectAttempts, maxResets } from './limits.ts'
-import { requestHead, responseHeaders, trailerPairs } from './message-headers.ts'
+import {
+  passedTrailers,
+  type RequestHead,
+  requestHead,
+  responseHeaders,
+  trailerPairs,
+  wireHead,
+} from './message-headers.ts'
+import type { Answered, PublicResponse } from './public-response.ts'
 import { RequestBody } from './request-body.ts'
 import type { Service } from './service.ts'
+import type { Attempt, AttemptFault, UpstreamExchange } from './upstream/index.ts'
 
 /** RFC 9110, 9.2.2: these may be sent again when nobody knows whether they arrived. */
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
@@ -22,11 +30,12 @@ export type ProxyOptions = {
 }
 
 /** Proxies the request; never throws, and ends every request somehow. */
-export function proxyRequest(service: Service, req: IncomingMessage, res: ServerResponse, options: ProxyOptions): void {
+export function proxyRequest(service: Service, req: IncomingMessage, res: PublicResponse, options: ProxyOptions): void {
   service.totals.requests += 1
   const path = pathOf(req.url ?? '')
-  if (path === null) answer(req, res, answers.badRequest)
-  else new ProxiedRequest(service, req, res, path, options).start()
+  const asked = requestHead(req)
+  if (path === null || asked.hosts > 1) answer(req, res, answers.badRequest)
+  else new ProxiedRequest(service, req, res, path, asked, options).start()
 }
 
 /** The path to ask for; null where it cannot be passed on. A request may name the whole URL (RFC 9112, 3.2.2). */
@@ -42,42 +51,52 @@ const nothing = Buffer.alloc(0)
 /** Bodies up to this size are sent with the head of their answer, in one write. */
 const maxJoinedBytes = 8 * 1024
 
-/** The handler that undici calls as the exchange goes on (its raw form: headers come as they were on the wire). */
-class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
+class ProxiedRequest implements Exchange, Answered, UpstreamExchange {
   readonly isTunnel = false
+  readonly isHead: boolean
+  readonly isChunked: boolean
+  readonly body: RequestBody | null
+  /** The attempt under way. */
+  attempt: Attempt | null = null
+  head = ''
   private readonly service: Service
   private readonly req: IncomingMessage
-  private readonly res: ServerResponse
+  private readonly res: PublicResponse
   private readonly options: ProxyOptions
   private readonly path: string
-  private readonly headers: string[]
-  private readonly body: RequestBody | null
+  private readonly asked: RequestHead
   private backend: Backend | null = null
-  /** Ends the attempt under way; null until its connection stands. */
-  private abort: ((cause: Error) => void) | null = null
-  private resume: (() => void) | null = null
   private connectFailures = 0
   private resets = 0
+  /** Kept connections have failed it: the next one shall be new. */
+  private needsFresh = false
   private isContinued = false
   private hasData = false
   private isCut = false
   /** The client has its answer, or is gone. */
   private isOver = false
 
-  constructor(service: Service, req: IncomingMessage, res: ServerResponse, path: string, options: ProxyOptions) {
+  constructor(
+    service: Service,
+    req: IncomingMessage,
+    res: PublicResponse,
+    path: string,
+    asked: RequestHead,
+    options: ProxyOptions,
+  ) {
     this.service = service
     this.req = req
     this.res = res
     this.path = path
+    this.asked = asked
     this.options = options
-    const { headers, hasBody } = requestHead(req)
-    this.headers = headers
-    this.body = hasBody ? new RequestBody(req) : null
+    this.isHead = req.method === 'HEAD'
+    this.isChunked = asked.isChunked
+    this.body = asked.hasBody ? new RequestBody(req) : null
   }
 
   start(): void {
-    this.res.once('close', this.onClientClose)
-    this.res.on('timeout', this.onClientQuiet)
+    this.res.answers(this)
     this.service.assign(this)
   }
 
@@ -85,12 +104,9 @@ class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
 
   proceed(backend: Backend): void {
     this.backend = backend
-    this.abort = null
-    const { path, headers } = this
-    const method = this.req.method ?? 'GET'
-    // undici takes any iterable; its type names streams only.
-    const body = this.body as unknown as NonNullable<Dispatcher.DispatchOptions['body']> | null
-    backend.connections.dispatch({ path, method, headers, body }, this)
+    this.head = wireHead(this.req.method ?? 'GET', this.path, this.asked, backend)
+    if (this.needsFresh) backend.connections.dispatchFresh(this)
+    else backend.connections.dispatch(this)
   }
 
   giveUp(): void {
@@ -98,88 +114,83 @@ class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
   }
 
   cut(): void {
+    const { backend } = this
+    if (backend === null || this.isOver) return
     this.isCut = true
-    this.abort?.(new Error('cut at the end of draining'))
+    this.endAttempt()
+    this.afterBreak(backend, new Error('cut at the end of draining'))
   }
 
-  // What undici says.
+  // What its connection says.
 
-  onConnect(abort: (cause?: Error) => void): void {
-    this.abort = abort
-    if (this.isOver || this.isCut) {
-      abort(new Error('no longer wanted'))
-    } else if (this.options.expectsContinue && !this.isContinued) {
-      this.isContinued = true
-      this.res.writeContinue()
-    }
+  onConnected(): void {
+    if (!this.options.expectsContinue || this.isContinued) return
+    this.isContinued = true
+    this.res.writeContinue()
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
+  onHead(status: number, phrase: string, headers: string[]): void {
     const { req, res } = this
-    // Interim answers are hints, which the final answer repeats.
-    if (status < 200) return true
-    const canTrail = req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304
+    const canTrail = req.httpVersionMinor > 0 && !this.isHead && status !== 204 && status !== 304
     if (this.options.isClosing()) res.shouldKeepAlive = false
-    this.resume = resume
-    res.writeHead(status, statusText, responseHeaders(raw, canTrail))
-    // Where its body takes its time, what is known of the answer is passed on without it.
-    process.nextTick(this.sendHead)
-    return true
+    res.writeHead(status, phrase, responseHeaders(headers, canTrail))
   }
 
-  private readonly sendHead = (): void => {
+  /** Where its body takes its time, what is known of the answer is passed on without it. */
+  onPause(): void {
     // Not `flushHeaders`, which writes them as UTF-8.
-    if (!this.hasData && !this.isOver) this.res.write(nothing)
+    if (!this.hasData && this.res.headersSent) this.res.write(nothing)
   }
 
-  onData(chunk: Buffer): boolean {
+  onData(bytes: Buffer, from: number, to: number): boolean {
+    const { res } = this
     const isFirst = !this.hasData
     this.hasData = true
     // As a string a small body joins the head in one plain write, which costs a third of a gathering one.
-    const isSmall = isFirst && chunk.length <= maxJoinedBytes && !this.res.chunkedEncoding
-    const isTaken = isSmall ? this.res.write(chunk.toString('latin1'), 'latin1') : this.res.write(chunk)
-    // Node corks until the end of the tick; by then `end` would have added a part, and made a gathering write of it.
-    if (isSmall) this.req.socket.uncork()
-    if (isTaken) return true
-    this.res.once('drain', this.onDrain)
-    return false
+    if (isFirst && to - from <= maxJoinedBytes && !res.chunkedEncoding) {
+      const isTaken = res.write(bytes.toString('latin1', from, to), 'latin1')
+      // Node corks until the end of the tick; by then `end` would have added a part, and made a gathering write of it.
+      this.req.socket.uncork()
+      return isTaken
+    }
+    return res.write(Buffer.copyBytesFrom(bytes, from, to - from))
   }
 
-  onComplete(trailers: ReadonlyArray<Buffer | string> | null): void {
+  onEnd(trailers: string[]): void {
     this.leaveBackend()
     this.isOver = true
-    if (trailers !== null && trailers.length > 0 && this.res.chunkedEncoding) {
-      this.res.addTrailers(trailerPairs(trailers))
-    }
+    if (trailers.length > 0 && this.res.chunkedEncoding) this.res.addTrailers(trailerPairs(passedTrailers(trailers)))
     this.res.end()
     this.endBody()
   }
 
-  onError(cause: Error & { code?: string }): void {
+  onFault({ kind, cause, isStale }: AttemptFault): void {
     const { backend } = this
-    const wasConnected = this.abort !== null
+    this.body?.stop()
     this.leaveBackend()
     if (this.isOver || backend === null) return
-    const isRefusedByUndici = cause.code === 'UND_ERR_INVALID_ARG' || cause.code === 'UND_ERR_NOT_SUPPORTED'
-    if (isRefusedByUndici) this.fail(answers.badRequest)
-    else if (wasConnected) this.afterBreak(backend, cause)
-    else this.afterConnectFailure(backend, cause)
+    this.needsFresh ||= isStale
+    if (kind === 'unsent') this.afterConnectFailure(backend, cause)
+    else if (kind === 'late') this.afterLateAnswer(backend, cause)
+    else this.afterBreak(backend, cause)
   }
 
   // What the client does.
 
-  private readonly onDrain = (): void => this.resume?.()
+  onDrain(): void {
+    this.attempt?.resume()
+  }
 
-  private readonly onClientClose = (): void => {
+  onClientClose(): void {
     if (this.isOver) return
     this.isOver = true
     this.body?.stop()
     if (this.backend === null) this.service.abandon(this)
-    else this.abort?.(new Error('the client is gone'))
+    this.endAttempt()
   }
 
   /** Nothing has moved for a while: whose turn is it? */
-  private readonly onClientQuiet = (): void => {
+  onClientQuiet(): void {
     const { req, res, body } = this
     if (body?.isAwaited && !res.headersSent) this.fail(answers.requestTimeout)
     else if (body?.isAwaited || res.writableLength > 0) req.socket.destroy()
@@ -196,10 +207,14 @@ class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
     else this.fail(answers.badGateway)
   }
 
-  private afterBreak(backend: Backend, cause: Error & { code?: string }): void {
+  private afterLateAnswer(backend: Backend, cause: Error): void {
+    backend.noteBrokenExchange(cause)
+    this.fail(answers.gatewayTimeout)
+  }
+
+  private afterBreak(backend: Backend, cause: Error): void {
     if (!this.isCut) backend.noteBrokenExchange(cause)
     if (this.res.headersSent) this.breakOff()
-    else if (cause.code === 'UND_ERR_HEADERS_TIMEOUT') this.fail(answers.gatewayTimeout)
     else if (this.mayBeSentAgain()) this.service.assign(this)
     else this.fail(this.isCut ? answers.noBackend : answers.badGateway)
   }
@@ -216,8 +231,8 @@ class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
     if (this.isOver) return
     this.isOver = true
     if (why.status >= 500) this.service.totals.failures += 1
-    this.abort?.(new Error(why.text))
     this.body?.stop()
+    this.endAttempt()
     if (this.options.isClosing()) this.res.shouldKeepAlive = false
     answer(this.req, this.res, why)
   }
@@ -226,14 +241,19 @@ class ProxiedRequest implements Exchange, Dispatcher.DispatchHandler {
   private breakOff(): void {
     this.isOver = true
     this.service.totals.failures += 1
-    this.body?.stop()
     this.req.socket.resetAndDestroy()
+  }
+
+  private endAttempt(): void {
+    this.body?.stop()
+    this.attempt?.abort()
+    this.leaveBackend()
   }
 
   private leaveBackend(): void {
     const { backend } = this
     this.backend = null
-    this.abort = null
+    this.attempt = null
     backend?.end(this)
   }
 

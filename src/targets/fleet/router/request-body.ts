@@ -1,95 +1,65 @@
 /**
- * A client's body as undici takes it: read chunk by chunk as the backend takes them. Unlike the request's own iterator
- * it leaves the client's connection alone when the backend breaks off, so that the client can still be answered, and
- * as long as nothing was taken it can be started again for another backend.
+ * A client's body on its way to a backend: read chunk by chunk as the backend takes them. The client's connection is
+ * left alone when the backend breaks off, so that the client can still be answered, and as long as nothing was taken
+ * it can be started again for another backend.
  */
 import type { IncomingMessage } from 'node:http'
+import { passedTrailers } from './message-headers.ts'
+import type { BodySink, OutgoingBody } from './upstream/index.ts'
 
-type Step = IteratorResult<Buffer, undefined>
-type Pending = { resolve(step: Step): void; reject(cause: Error): void }
-
-const over: Step = { done: true, value: undefined }
-
-export class RequestBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
+export class RequestBody implements OutgoingBody {
   /** Some of it was handed over: it cannot be sent again. */
   isTaken = false
+  /** It is the client's turn to send. */
+  isAwaited = false
   private readonly req: IncomingMessage
-  private pending: Pending | null = null
+  private sink: BodySink | null = null
   private isListening = false
 
   constructor(req: IncomingMessage) {
     this.req = req
   }
 
-  /** It is the client's turn to send. */
-  get isAwaited(): boolean {
-    return this.pending !== null
+  start(sink: BodySink): void {
+    this.sink = sink
+    if (!this.isListening) {
+      this.isListening = true
+      this.req.on('readable', this.pass)
+      this.req.on('end', this.pass)
+    }
+    this.pass()
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return this
-  }
-
-  next(): Promise<Step> {
-    this.listen()
-    const step = this.take()
-    if (step !== null) return Promise.resolve(step)
-    if (this.req.destroyed) return Promise.reject(this.brokenOff())
-    return new Promise((resolve, reject) => {
-      this.pending = { resolve, reject }
-    })
-  }
-
-  return(): Promise<Step> {
-    this.stop()
-    return Promise.resolve(over)
+  resume(): void {
+    this.pass()
   }
 
   /** Nobody takes any more of it. */
   stop(): void {
+    this.sink = null
+    this.isAwaited = false
     if (!this.isListening) return
     this.isListening = false
-    this.req.off('readable', this.onReadable)
-    this.req.off('end', this.onReadable)
-    this.req.off('close', this.onClose)
-    this.fail()
+    this.req.off('readable', this.pass)
+    this.req.off('end', this.pass)
   }
 
-  private listen(): void {
-    if (this.isListening) return
-    this.isListening = true
-    this.req.on('readable', this.onReadable)
-    this.req.on('end', this.onReadable)
-    this.req.on('close', this.onClose)
-  }
-
-  /** Not called `read`: undici calls a method of that name on whatever it takes for a stream. */
-  private take(): Step | null {
-    if (this.req.readableEnded) return over
-    const value: Buffer | null = this.req.read()
-    if (value === null) return this.req.readableEnded ? over : null
-    this.isTaken = true
-    return { done: false, value }
-  }
-
-  private readonly onReadable = (): void => {
-    if (this.pending === null) return
-    const step = this.take()
-    if (step === null) return
-    const { resolve } = this.pending
-    this.pending = null
-    resolve(step)
-  }
-
-  private readonly onClose = (): void => this.fail()
-
-  private fail(): void {
-    const { pending } = this
-    this.pending = null
-    pending?.reject(this.brokenOff())
-  }
-
-  private brokenOff(): Error {
-    return new Error('the request broke off')
+  private readonly pass = (): void => {
+    const { req } = this
+    this.isAwaited = false
+    while (this.sink !== null) {
+      const chunk: Buffer | null = req.read()
+      if (chunk === null) break
+      this.isTaken = true
+      if (!this.sink.writeBody(chunk)) return
+    }
+    const { sink } = this
+    if (sink === null) return
+    if (!req.readableEnded) {
+      this.isAwaited = true
+      return
+    }
+    this.stop()
+    sink.endBody(passedTrailers(req.rawTrailers))
   }
 }

@@ -27,13 +27,17 @@ export function mayUpgrade(req: IncomingMessage): boolean {
 /** Carries an upgrade through; `head` is what the client sent ahead. Never throws. */
 export function tunnelUpgrade(service: Service, req: IncomingMessage, socket: Socket, head: Buffer): void {
   service.totals.requests += 1
-  new Tunnel(service, req, socket, head).start()
+  const asked = requestHead(req)
+  if (asked.hosts > 1) answerRaw(socket, answers.badRequest)
+  else new Tunnel(service, req, asked.headers, socket, head).start()
 }
 
 class Tunnel implements Exchange {
   readonly isTunnel = true
   private readonly service: Service
   private readonly req: IncomingMessage
+  /** As they go to a backend. */
+  private readonly headers: readonly string[]
   private readonly client: Socket
   private readonly head: Buffer
   private backend: Backend | null = null
@@ -42,9 +46,10 @@ class Tunnel implements Exchange {
   private attempts = 0
   private isOver = false
 
-  constructor(service: Service, req: IncomingMessage, client: Socket, head: Buffer) {
+  constructor(service: Service, req: IncomingMessage, headers: readonly string[], client: Socket, head: Buffer) {
     this.service = service
     this.req = req
+    this.headers = headers
     this.client = client
     this.head = head
   }
@@ -62,7 +67,7 @@ class Tunnel implements Exchange {
     this.backend = backend
     const { host, port } = backend
     const { method, url: path, headers: asked } = this.req
-    const headers = [...requestHead(this.req).headers, 'connection', 'upgrade', 'upgrade', asked.upgrade ?? '']
+    const headers = [...this.headers, 'connection', 'upgrade', 'upgrade', asked.upgrade ?? '']
     const outgoing = http.request({ host, port, method, path, headers, agent: false })
     this.outgoing = outgoing
     let isConnected = false

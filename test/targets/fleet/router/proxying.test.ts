@@ -117,109 +117,6 @@ describe('headers', () => {
   })
 })
 
-describe('answers', () => {
-  test('HEAD, 204 and 304 have no body and keep the connection usable', async () => {
-    const { port } = await serving((req, res) => {
-      if (req.url === '/204' || req.url === '/304') res.writeHead(Number(req.url.slice(1)), { etag: '"x"' }).end()
-      else res.writeHead(200, { 'content-length': '5' }).end('hello')
-    })
-    const head = await ask({ port, method: 'HEAD' })
-    assert.equal(head.status, 200)
-    assert.equal(head.headers['content-length'], '5')
-    assert.equal(head.text, '')
-    const answers = await raw(
-      port,
-      'GET /204 HTTP/1.1\r\nhost: x\r\n\r\nGET /304 HTTP/1.1\r\nhost: x\r\n\r\nHEAD / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
-    )
-    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 204', 'HTTP/1.1 304', 'HTTP/1.1 200', 'HTTP/1.1 200'])
-    assert.ok(answers.endsWith('\r\n\r\nhello'))
-  })
-
-  test('stream: each event arrives while the answer goes on', async () => {
-    let events: ServerResponse | undefined
-    const { port } = await serving((_req, res) => {
-      res.writeHead(200, { 'content-type': 'text/event-stream' })
-      res.flushHeaders()
-      events = res
-    })
-    const outgoing = request({ host: '127.0.0.1', port, agent: false }).end()
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-    for (const number of [1, 2, 3]) {
-      events?.write(`data: ${number}\n\n`)
-      const [chunk] = await once(response, 'data')
-      assert.equal(String(chunk), `data: ${number}\n\n`)
-    }
-    events?.end()
-    response.resume()
-    await once(response, 'end')
-    assert.ok(response.complete)
-  })
-
-  test('end with their trailers', async () => {
-    const { port } = await serving((_req, res) => {
-      res.writeHead(200, { trailer: 'x-checksum' })
-      res.write('body')
-      res.addTrailers({ 'x-checksum': '42' })
-      res.end()
-    })
-    const { message, text } = await ask({ port })
-    assert.equal(text, 'body')
-    assert.deepEqual({ ...message.trailers }, { 'x-checksum': '42' })
-  })
-
-  test('are read from the backend only as fast as the client reads', async () => {
-    let written = 0
-    const { port } = await serving((_req, res) => {
-      const chunk = Buffer.alloc(64 * 1024)
-      const fill = () => {
-        while (written < 200 * 1024 * 1024 && !res.destroyed) {
-          written += chunk.length
-          if (!res.write(chunk)) return void res.once('drain', fill)
-        }
-        res.end()
-      }
-      fill()
-    })
-    const outgoing = request({ host: '127.0.0.1', port, agent: false }).end()
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-    response.pause()
-    await sleep(300)
-    const whilePaused = written
-    assert.ok(whilePaused < 50 * 1024 * 1024, `${whilePaused} bytes were taken without a reader`)
-    let got = 0
-    for await (const chunk of response) got += chunk.length
-    assert.equal(got, written)
-    assert.ok(got >= 200 * 1024 * 1024)
-  })
-
-  test('that break off break the connection: nothing is cut off silently', async () => {
-    const { port, key } = await serving((req, res) => {
-      res.writeHead(200, req.url === '/length' ? { 'content-length': 1000 } : {})
-      res.write('half')
-      setTimeout(() => req.socket.destroy(), 50)
-    })
-    await assert.rejects(ask({ port, path: '/length' }))
-    await assert.rejects(ask({ port, path: '/chunked' }))
-    // HTTP/1.0 has no other end of a body than the end of the connection: only a reset tells it from success.
-    const socket = connect(port, '127.0.0.1').resume()
-    socket.write('GET / HTTP/1.0\r\n\r\n')
-    const [error] = await once(socket, 'error').catch((cause) => [cause])
-    assert.equal(error.code, 'ECONNRESET')
-    assert.equal((await router.client.service(key))?.totals.failures, 3)
-  })
-
-  test('from a backend that breaks off before it answers are 502', async () => {
-    const { port } = await serving((req) => req.socket.destroy())
-    assert.equal((await ask({ port, method: 'POST', body: 'x' })).status, 502)
-    assert.equal((await ask({ port })).status, 502)
-  })
-
-  test('with invalid headers are 502', async () => {
-    const { port } = await serving((req) => req.socket.end('HTTP/1.1 200 OK\r\ncontent-length: nonsense\r\n\r\n'))
-    assert.equal((await ask({ port })).status, 502)
-  })
-})
-
 describe('requests', () => {
   test('upload as fast as the backend reads, however large', async () => {
     const { port } = await serving(async (req, res) => {
@@ -252,6 +149,25 @@ describe('requests', () => {
     await once(outgoing, 'response')
     assert.equal(seen, 'firstsecond')
     outgoing.destroy()
+  })
+
+  test('end with their trailers, but those that would change what was said', async () => {
+    const { port } = await serving(async (req, res) => {
+      const body = Buffer.concat(await req.toArray())
+      res.end(JSON.stringify({ body: String(body), announced: req.headers.trailer, trailers: req.rawTrailers }))
+    })
+    const head =
+      'POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntrailer: X-Sum\r\ntransfer-encoding: chunked\r\n\r\n'
+    const end = '0\r\nX-Sum: 42\r\nhost: elsewhere\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n'
+    const got = await raw(port, `${head}4\r\nbody\r\n${end}`)
+    const told = JSON.parse(got.slice(got.indexOf('{'), got.lastIndexOf('}') + 1))
+    assert.deepEqual(told, { body: 'body', announced: 'X-Sum', trailers: ['X-Sum', '42'] })
+  })
+
+  test('of HTTP/1.0 need not name a host', async () => {
+    const { port, backend } = await serving((req, res) => res.end(`asked ${req.headers.host}`))
+    const got = await raw(port, 'GET / HTTP/1.0\r\n\r\n')
+    assert.ok(got.endsWith(`asked 127.0.0.1:${backend.port}`), got)
   })
 
   test('that wait for 100 Continue are told to go on', async () => {
@@ -343,6 +259,22 @@ describe('requests', () => {
       assert.equal((await ask({ port })).status, 200)
       await sleep(count % 5)
     }
+  })
+
+  test('that meet a dead kept connection are tried on a new one, not on the next that is dead as well', async () => {
+    const used = new WeakSet<object>()
+    const held: ServerResponse[] = []
+    const { port } = await serving((req, res) => {
+      if (used.has(req.socket)) req.socket.destroy()
+      else if (req.url === '/together') held.push(res)
+      else res.end('well')
+      used.add(req.socket)
+    })
+    const together = Array.from({ length: 4 }, () => ask({ port, path: '/together' }))
+    await until(() => held.length === together.length)
+    for (const res of held) res.end('first')
+    await Promise.all(together)
+    assert.deepEqual(await ask({ port }).then(({ status, text }) => [status, text]), [200, 'well'])
   })
 
   test('without any healthy backend wait a moment for one', async () => {

@@ -178,6 +178,12 @@ describe('an upgrade', () => {
     assert.equal((await ask({ port, method: 'POST', headers, body: 'abc' })).text, 'POST no upgrade')
   })
 
+  test('that names two hosts is refused', async () => {
+    const backend = await echoing()
+    const port = await publish(router, newKey(), serviceOf([specOf(backend)]))
+    assert.match(await raw(port, upgrade('host: another\r\n')), /^HTTP\/1\.1 400 /)
+  })
+
   test('for which there is no backend is 503', async () => {
     const { listen } = await router.client.putService(newKey(), serviceOf([]))
     assert.match(await raw(listen.port, upgrade()), /^HTTP\/1\.1 503 /)

@@ -2,6 +2,9 @@
 import type { Digest, ServiceName } from '../model/index.ts'
 import type { BuildRequest } from '../ports/index.ts'
 import type { Engine } from './engine.ts'
+import { loadOnce } from './load-once.ts'
+
+const lockfileNames = loadOnce(() => import('../artifacts/sbom/lockfile-names.ts'))
 
 /** Those of real projects have some megabytes. Together; what is beyond is left out and said. */
 const maxBytes = 64 * 1024 * 1024
@@ -14,7 +17,7 @@ export async function attachMaterials(
   { files, prepare }: Pick<BuildRequest, 'files' | 'prepare'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { isLockfile } = await import('../artifacts/sbom/lockfile-names.ts')
+  const { isLockfile } = await lockfileNames()
   const found = new Map(
     [...files, ...(prepare?.files ?? [])].flatMap((file) =>
       isLockfile(file.path) ? [[file.path, file] as const] : [],

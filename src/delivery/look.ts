@@ -3,6 +3,7 @@ import { type Commit, type CommitId, ListedTree, type ObjectId, type PathChange,
 import type { FileContents, InputHashes, KeptSelection, Selection } from '../planning/inputs/index.ts'
 import { carrySelection, hashInputs, packSelection, unpackSelection } from '../planning/inputs/index.ts'
 import type { Builder, SourceRepository, World } from '../ports/index.ts'
+import { loadOnce } from './load-once.ts'
 
 /** The part of an engine that looks at commits. */
 export type Looking = {
@@ -24,6 +25,9 @@ export type Look = {
 
 /** The commit that a look was carried over from, with the same project, and what lies between. */
 export type Beside = { commit: CommitId; selection: Selection; changes: PathChange[] }
+
+/** Only where something is selected anew. */
+const selecting = loadOnce(() => import('../planning/inputs/selecting.ts'))
 
 /** So far from what is kept, the next command shall have it nearer. */
 const maxCarried = 500
@@ -62,7 +66,7 @@ export async function selectAnew(
   tree: ListedTree,
   known: FileContents,
 ): Promise<{ contents: FileContents; selection: Selection }> {
-  const { selectInputs } = await import('../planning/inputs/selecting.ts')
+  const { selectInputs } = await selecting()
   const contents = await readContents(engine, project, tree, known)
   return { contents, selection: selectInputs(project, tree, contents) }
 }
@@ -100,7 +104,7 @@ async function readContents(
   tree: ListedTree,
   known: FileContents,
 ): Promise<FileContents> {
-  const { filesToRead, maximumReadRounds } = await import('../planning/inputs/selecting.ts')
+  const { filesToRead, maximumReadRounds } = await selecting()
   const contents = new Map<ObjectId, Uint8Array>()
   for (let round = 0; round < maximumReadRounds; round++) {
     const wanted = filesToRead(project, tree, contents)

@@ -8,6 +8,7 @@ import { nextLease, released, renewed } from '../ledger/index.ts'
 import type { EnvironmentName, EnvironmentState, Reason } from '../model/index.ts'
 import { cancelledError, erroredError, TrunklineError } from '../model/index.ts'
 import type { World } from '../ports/index.ts'
+import { followSignal } from './follow-signal.ts'
 import { withTimeout } from './timeout.ts'
 
 export type Session = {
@@ -105,7 +106,9 @@ function createSession(
   taken: { tip: EnvironmentPosition['tip']; lease: Lease },
 ): Session {
   const ended = new AbortController()
-  const signal = AbortSignal.any([callerSignal, ended.signal])
+  const either = new AbortController()
+  const leaves = [callerSignal, ended.signal].map((one) => followSignal(one, either))
+  const { signal } = either
   let position = opened
   let lease = taken
   let renewedAtMs = world.clock.monotonicMs()
@@ -198,7 +201,8 @@ function createSession(
   }
   let activeId: string | null = opened.state.deployment?.phase === 'running' ? opened.state.deployment.id : null
 
-  const renewInTurn = (): Promise<void> => inTurn(() => withTimeout(world.clock, leaseTtlMs / 3, renew)).catch(() => {})
+  const renewInTurn = (): Promise<void> =>
+    inTurn(() => withTimeout(world.clock, leaseTtlMs / 3, renew, signal)).catch(() => {})
 
   /** Renews the lease until the session ends, and notices when others wrote to the ledger. */
   async function keep(): Promise<void> {
@@ -214,18 +218,16 @@ function createSession(
     while (!isClosed && !signal.aborted) {
       await world.clock.sleep(listenEveryMs, signal)
       if (activeId === null || world.clock.monotonicMs() - renewedAtMs < listenEveryMs / 2) continue
-      const hasMoved = await withTimeout(world.clock, leaseTtlMs / 3, async (limit) => {
-        const snapshot = await ledger.store.refresh([ref], AbortSignal.any([signal, limit]))
-        return (snapshot.get(ref) ?? null) !== position.tip
-      }).catch(() => false)
+      const ask = async (limit: AbortSignal): Promise<boolean> =>
+        ((await ledger.store.refresh([ref], limit)).get(ref) ?? null) !== position.tip
+      const hasMoved = await withTimeout(world.clock, leaseTtlMs / 3, ask, signal).catch(() => false)
       // An own write may have been on its way: a renewal reads again, in its turn.
       if (hasMoved) await renewInTurn()
     }
   }
 
-  async function renew(renewSignal: AbortSignal): Promise<void> {
+  async function renew(limit: AbortSignal): Promise<void> {
     if (isClosed || signal.aborted) return
-    const limit = AbortSignal.any([signal, renewSignal])
     const snapshot = await ledger.refresh(limit)
     if ((snapshot.get(ledger.refs.environment(environment)) ?? null) !== position.tip) {
       position = await ledger.environment(snapshot, environment)
@@ -282,6 +284,7 @@ function createSession(
         })
       } finally {
         ended.abort(cancelledError('session closed'))
+        for (const leave of leaves) leave()
         await keeping
       }
     },

@@ -1,5 +1,6 @@
 /** Runs a graph of steps: each after those it needs, independent ones side by side, none after the first failure. */
 import { cancelledError } from '../model/index.ts'
+import { followSignal } from './follow-signal.ts'
 
 export type GraphStep = { id: string; needs: readonly string[] }
 
@@ -31,14 +32,14 @@ export async function runGraph<Step extends GraphStep>(
   const shared: Lane = { name: '', width: concurrency }
   const busy = new Map<string, number>()
   const stop = new AbortController()
-  const stepSignal = AbortSignal.any([signal, stop.signal])
+  const leave = followSignal(signal, stop)
   let failed: Step | null = null
   let fault: { error: unknown } | null = null
 
   const start = (step: Step, { name }: Lane) => {
     waiting.delete(step)
     busy.set(name, (busy.get(name) ?? 0) + 1)
-    const ended = run(step, stepSignal)
+    const ended = run(step, stop.signal)
       .then((succeeded) => {
         if (succeeded) done.add(step.id)
         else {
@@ -59,7 +60,7 @@ export async function runGraph<Step extends GraphStep>(
   }
 
   while (waiting.size + running.size > 0) {
-    if (!stepSignal.aborted) {
+    if (!stop.signal.aborted) {
       for (const step of waiting) {
         const lane = laneOf(step) ?? shared
         if ((busy.get(lane.name) ?? 0) >= lane.width) continue
@@ -69,6 +70,7 @@ export async function runGraph<Step extends GraphStep>(
     if (running.size === 0) break
     await Promise.race(running.values())
   }
+  leave()
   if (fault !== null) throw (fault as { error: unknown }).error
   if (failed === null) {
     if (signal.aborted) throw signal.reason

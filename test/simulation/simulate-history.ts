@@ -1,11 +1,12 @@
 /** One history: a story in its world, to the end and beyond, until everything that may move has moved. */
-import type { RefName } from '../../src/model/index.ts'
+import { type RefName, TrunklineError } from '../../src/model/index.ts'
 import { begin, type Pushes, type Running } from './carry-out.ts'
+import type { ActionRun } from './chronicle.ts'
 import { foundShop } from './push-changes.ts'
 import type { Sabotage } from './sabotage.ts'
 import type { SimulatedHost } from './simulated-host.ts'
 import { createWorld, policyAt, type SimulatedWorld } from './simulated-world.ts'
-import { type Action, noFate, type Story, type WorldFault } from './story.ts'
+import { type Act, type Action, noFate, type Story, type WorldFault } from './story.ts'
 
 export type History = { world: SimulatedWorld; calmAtMs: number; endMs: number; stuck: Running[] }
 
@@ -37,13 +38,14 @@ export function simulateHistory(story: Story, sabotage: Sabotage | null = null):
   const settle = (): void => scheduler.run(scheduler.nowMs() + hourMs, isIdle)
   settle()
   let next = story.actions.reduce((most, action) => Math.max(most, action.id), 0) + 1
-  const extra = (act: Action['act']): void => {
-    const action: Action = { id: next++, atMs: scheduler.nowMs(), who: 1, act, fate: noFate }
+  const extra = (act: Action['act'], who = 1): void => {
+    const action: Action = { id: next++, atMs: scheduler.nowMs(), who, act, fate: noFate }
     start(action)
     settle()
   }
   // CI tries again what it could not end, and what nobody delivered.
   for (const push of undelivered(world, pushes)) extra({ kind: 'deliver', push })
+  for (const { who, act } of unheardRetries(world)) extra(act, who)
   for (let round = 0; round < advanceRounds; round++) {
     // Windows open in between.
     scheduler.run(scheduler.nowMs() + 240_000, () => false)
@@ -85,6 +87,23 @@ function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
     else done.add(action.act.push)
   }
   return [...last.values()].filter((id) => !done.has(id) || thrown.has(id)).sort((one, other) => one - other)
+}
+
+/**
+ * Retries that the world did not let through, once each. What a red check or a failure stopped waits for nobody but the
+ * person who said `retry`, and was told by its end (`errored`, exit code 4) that nothing came of it.
+ */
+function unheardRetries(world: SimulatedWorld): Array<{ who: number; act: Act }> {
+  return world.chronicle.runs.flatMap(({ action, outcome, environment }) => {
+    const { act, who } = action
+    if (act.kind !== 'retry' || !isErrored(outcome)) return []
+    return [{ who, act: { ...act, environment: environment ?? act.environment } }]
+  })
+}
+
+function isErrored(outcome: ActionRun['outcome']): boolean {
+  if (outcome.kind === 'threw') return outcome.error instanceof TrunklineError && outcome.error.kind === 'errored'
+  return outcome.kind === 'answered' && (outcome.answer as { outcome?: string } | null)?.outcome === 'errored'
 }
 
 function befall(world: SimulatedWorld, fault: WorldFault): void {

@@ -4,8 +4,9 @@
  */
 import { resolve } from 'node:path'
 import type { Aws } from '../aws/index.ts'
-import { type ArtifactStoreLocation, type ServiceName, usageError } from '../model/index.ts'
+import { type ArtifactStoreLocation, type EcrSettings, type ServiceName, usageError } from '../model/index.ts'
 import type { ArtifactStore } from '../ports/index.ts'
+import type { CloudRegistry } from './oci-registry/cloud-registry.ts'
 
 export type ArtifactStoreSurroundings = {
   /** The layout directory where the project names none: under Trunkline's home. */
@@ -17,7 +18,9 @@ export type ArtifactStoreSurroundings = {
   /** Services of the project: they may have a repository each. */
   services: readonly ServiceName[]
   /** How the project reaches AWS; null where it says nothing of it. */
-  openAws: (() => Promise<Aws>) | null
+  openAws: ((region?: string) => Promise<Aws>) | null
+  /** How missing repositories of ECR are made; absent: by others. */
+  ecr?: EcrSettings
 }
 
 type Adapters = {
@@ -33,14 +36,16 @@ const adapters: Adapters = {
     const { createLayoutStore } = await import('./oci-layout/index.ts')
     return createLayoutStore(path === null ? defaultDirectory : resolve(repositoryRoot, path))
   },
-  async 'oci-registry'({ repository, insecure }, { environment, services }) {
+  async 'oci-registry'({ repository, insecure }, surroundings) {
+    const { environment, services } = surroundings
     const { createRegistryStore, createServiceRepositories, servicePlaceholder } = await import(
       './oci-registry/index.ts'
     )
-    if (repository.includes(servicePlaceholder)) {
-      return createServiceRepositories({ repository, insecure, environment, services })
-    }
-    return createRegistryStore({ repository, insecure, environment })
+    const cloud = await cloudOf(repository, surroundings)
+    const options = { repository, insecure, environment, ...(cloud && { cloud }) }
+    return repository.includes(servicePlaceholder)
+      ? createServiceRepositories({ ...options, services })
+      : createRegistryStore(options)
   },
   async s3({ bucket, prefix }, { openAws }) {
     if (openAws === null) {
@@ -51,6 +56,17 @@ const adapters: Adapters = {
     const [aws, { createS3Store }] = await Promise.all([openAws(), import('./s3/index.ts')])
     return createS3Store({ aws, bucket, prefix })
   },
+}
+
+/** ECR, where the project says how it reaches AWS; anyone else's registry is logged in to as everywhere. */
+async function cloudOf(repository: string, { openAws, ecr }: ArtifactStoreSurroundings): Promise<CloudRegistry | null> {
+  if (openAws === null) return null
+  const { parseEcrHost } = await import('./ecr/host.ts')
+  const host = parseEcrHost(repository.split('/')[0] ?? '')
+  if (host === null) return null
+  const [aws, { createEcrRegistry }] = await Promise.all([openAws(host.region), import('./ecr/index.ts')])
+  const settings = ecr ?? { create: false, immutableTags: false, scanOnPush: false, keep: null }
+  return createEcrRegistry({ aws, account: host.account, settings, now: Date.now })
 }
 
 /** Opens the store a project names. Nothing is contacted or written before it is used. */

@@ -115,7 +115,9 @@ function openArtifacts({ project, home, environment }: WorldOptions, root: strin
     repositoryRoot: root,
     environment,
     services: Object.keys(project.services),
-    openAws: aws === undefined ? null : () => openAwsFor(aws, environment, project.name),
+    openAws:
+      aws === undefined ? null : (region = aws.region) => openAwsFor({ ...aws, region }, environment, project.name),
+    ...(project.ecr && { ecr: project.ecr }),
   })
 }
 

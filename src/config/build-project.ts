@@ -44,6 +44,7 @@ export function buildProject(document: ProjectDocument): Project {
     notify,
     builders,
     aws,
+    ecr,
     ...rest
   } = document
   const services = mapValues(written, buildService)
@@ -51,6 +52,7 @@ export function buildProject(document: ProjectDocument): Project {
     ...rest,
     name: project,
     ...awsOf({ project }, aws),
+    ...(ecr && { ecr }),
     platform: platform ?? null,
     prepare: prepare ?? null,
     services,

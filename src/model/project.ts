@@ -16,6 +16,8 @@ export type Project = {
   trunk: string
   shared: Input[]
   artifacts: ArtifactStoreLocation
+  /** Absent: repositories are made by others. */
+  ecr?: EcrSettings
   /** Of what belongs to no environment, such as the artifact store. Absent where AWS is not spoken of. */
   aws?: AwsAccess
   builds: BuildSettings
@@ -33,6 +35,15 @@ export type Project = {
   builders: SigningBuilder[]
   notify: NotificationChannel[]
   state: StateSettings
+}
+
+/** How repositories of Amazon's registry are made, where they are missing. */
+export type EcrSettings = {
+  create: boolean
+  immutableTags: boolean
+  scanOnPush: boolean
+  /** Newest images that a new repository keeps; null: all. */
+  keep: number | null
 }
 
 export type StateSettings = {

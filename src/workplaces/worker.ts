@@ -41,7 +41,7 @@ function openStore({ store, services, aws }: Ticket, { home, environment, clock 
   }
   return openArtifactStore(store, {
     ...{ environment, services, repositoryRoot: home.root, defaultDirectory: home.artifacts('work') },
-    openAws: aws === null ? null : () => openAws({ ...aws, role: null, profile: null }),
+    openAws: aws === null ? null : (region = aws.region) => openAws({ ...aws, region, role: null, profile: null }),
   })
 }
 

@@ -39,6 +39,7 @@ export function createAuthorizer(
   reference: RepositoryReference,
   environment: NodeJS.ProcessEnv,
   exchange: Exchange,
+  login?: (signal: AbortSignal) => Promise<Credentials>,
 ): Authorizer {
   let mode: Mode | null = null
   let credentials: Promise<Credentials | null> | null = null
@@ -47,10 +48,12 @@ export function createAuthorizer(
 
   function findOnce(signal: AbortSignal): Promise<Credentials | null> {
     const { host, name: repository } = reference
-    credentials ??= findCredentials({ host, repository, environment, signal }).catch((error) => {
-      credentials = null
-      throw error
-    })
+    credentials ??= findCredentials({ host, repository, environment, signal, ...(login && { login }) }).catch(
+      (error) => {
+        credentials = null
+        throw error
+      },
+    )
     return credentials
   }
 

@@ -2,6 +2,7 @@
 import { erroredError, TrunklineError } from '../../model/index.ts'
 import { abortReason } from '../artifact-errors.ts'
 import { createAuthorizer, type Exchange } from './authorization.ts'
+import type { CloudRegistry } from './cloud-registry.ts'
 import { followingRedirects, resolveLocation } from './redirects.ts'
 import type { RepositoryReference } from './reference.ts'
 import { type Attempted, isTransient, readRefusal, registryError } from './registry-error.ts'
@@ -51,6 +52,7 @@ export type ClientOptions = {
   environment: NodeJS.ProcessEnv
   transport: Transport
   retryPolicy: RetryPolicy
+  cloud?: CloudRegistry
 }
 
 export function createRegistryClient({
@@ -58,10 +60,11 @@ export function createRegistryClient({
   environment,
   transport,
   retryPolicy,
+  cloud,
 }: ClientOptions): RegistryClient {
   const label = `${reference.host}/${reference.name}`
   const send = followingRedirects(transport, reference.origin)
-  const authorizer = createAuthorizer(reference, environment, exchangeForAuthorization)
+  const authorizer = createAuthorizer(reference, environment, exchangeForAuthorization, cloud?.login)
 
   /** For `/v2/` and the token service: no authorization of ours, but the same patience. */
   function exchangeForAuthorization(request: HttpRequest, signal: AbortSignal): ReturnType<Exchange> {

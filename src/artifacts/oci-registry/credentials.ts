@@ -32,18 +32,20 @@ export type CredentialRequest = {
   /** Within it: logins may be for a part of a registry. */
   repository: string
   environment: NodeJS.ProcessEnv
+  /** A cloud's own way to log in to its registry. */
+  login?(signal: AbortSignal): Promise<Credentials>
   signal: AbortSignal
 }
 
 /** Where credentials may come from; null: it knows none for this registry. */
 type CredentialSource = (request: CredentialRequest) => Promise<Credentials | null>
 
-/** The first that knows some is used. A cloud's own tokens would be one more. */
-const sources: readonly CredentialSource[] = [fromEnvironment, fromFiles]
+/** The first that knows some is used. */
+const sources: readonly CredentialSource[] = [fromEnvironment, fromCloud, fromFiles]
 
 /**
  * Credentials for a repository, null where there are none (anonymous access). In this order:
- * `TRUNKLINE_REGISTRY_USER` and `TRUNKLINE_REGISTRY_PASSWORD`; the file that `REGISTRY_AUTH_FILE` names; Docker's
+ * `TRUNKLINE_REGISTRY_USER` and `TRUNKLINE_REGISTRY_PASSWORD`; the cloud whose registry it is; the file that `REGISTRY_AUTH_FILE` names; Docker's
  * configuration; where `podman login` keeps its logins. In each file: `credHelpers`, `auths`, `credsStore`.
  */
 export async function findCredentials(request: CredentialRequest): Promise<Credentials | null> {
@@ -58,6 +60,10 @@ export async function findCredentials(request: CredentialRequest): Promise<Crede
 export function withoutStoreLogin(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { TRUNKLINE_REGISTRY_USER: _, TRUNKLINE_REGISTRY_PASSWORD: __, ...others } = environment
   return others
+}
+
+async function fromCloud({ login, signal }: CredentialRequest): Promise<Credentials | null> {
+  return login === undefined ? null : await login(signal)
 }
 
 async function fromFiles(request: CredentialRequest): Promise<Credentials | null> {

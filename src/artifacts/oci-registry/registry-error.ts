@@ -1,6 +1,6 @@
 /** What a registry's refusal means, as a sentence. */
 import * as z from 'zod'
-import { erroredError, type TrunklineError } from '../../model/index.ts'
+import { erroredError, refusedError, type TrunklineError } from '../../model/index.ts'
 import type { HttpResponse } from './transport.ts'
 
 const bodySchema = z.object({
@@ -61,9 +61,18 @@ export function registryError(refusal: Refusal, attempted: Attempted): Trunkline
       hint: 'wait a while; anonymous access is limited most: log in',
     })
   }
+  if (code === 'TAG_INVALID' && /immutable|cannot be overwritten/i.test(refusal.message)) {
+    return refusedError(
+      'TAG_IMMUTABLE',
+      `${host}/${repository} lets no tag be moved: it refused to ${action}${quote}`,
+      {
+        hint: 'another artifact has that name already; take a new tag, or allow tags to be overwritten there',
+      },
+    )
+  }
   if (code === 'NAME_UNKNOWN') {
     return erroredError('REGISTRY_REPOSITORY_UNKNOWN', `${host} has no repository ${repository}${quote}`, {
-      hint: 'some registries (ECR) want it created first: aws ecr create-repository --repository-name …',
+      hint: 'some registries (ECR) want it created first: aws ecr create-repository --repository-name …, or `ecr: { create: true }` in trunkline.yaml',
     })
   }
   if (status === 413) {

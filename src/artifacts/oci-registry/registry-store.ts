@@ -7,6 +7,7 @@ import { parseDocument } from '../oci-schema.ts'
 import { downloadBlob } from './blob-download.ts'
 import { uploadBlob } from './blob-upload.ts'
 import { createRegistryClient } from './client.ts'
+import type { CloudRegistry } from './cloud-registry.ts'
 import { readManifest, resolveManifest, writeManifest } from './manifests.ts'
 import { parseRepository } from './reference.ts'
 import { addToFallback, listReferrers } from './referrers.ts'
@@ -24,6 +25,8 @@ export type RegistryStoreOptions = {
   mountFrom?: readonly string[]
   retryPolicy?: RetryPolicy
   timeouts?: Timeouts
+  /** Where the registry is a cloud's. */
+  cloud?: CloudRegistry
   /** What carries requests; default: undici. */
   transport?: Transport
 }
@@ -34,12 +37,13 @@ type Described = { bytes: Buffer; document: Manifest | ImageIndex; descriptor: D
 
 /** An artifact store in one repository of an OCI registry. Makes no request before it is used. */
 export function createRegistryStore(options: RegistryStoreOptions): ArtifactStore {
-  const { environment, mountFrom = [], retryPolicy = defaultRetryPolicy } = options
+  const { environment, mountFrom = [], retryPolicy = defaultRetryPolicy, cloud } = options
   const client = createRegistryClient({
     reference: parseRepository(options.repository, options.insecure),
     environment,
     transport: options.transport ?? createTransport(environment, options.timeouts),
     retryPolicy,
+    ...(cloud && { cloud }),
   })
 
   async function describe(digest: Digest, signal: AbortSignal): Promise<Described> {
@@ -89,6 +93,7 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
 
     async put(artifact, signal) {
       if ((await resolveManifest(client, artifact.digest, signal)) !== null) return
+      await cloud?.prepareRepository(client.place.repository, signal)
       await uploadAll(artifact.blobs, signal)
       const { manifests = [], digest, manifest } = artifact
       await Promise.all(
@@ -141,7 +146,7 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
       const { removeManifests } = await import('./removal.ts')
       const read = async (digest: Digest) =>
         (await resolveManifest(client, digest, signal)) === null ? null : (await describe(digest, signal)).document
-      return removeManifests(client, { artifacts, kept, read, signal })
+      return removeManifests(client, { artifacts, kept, read, signal, ...(cloud && { cloud }) })
     },
   }
   return store

@@ -3,6 +3,7 @@ import { type Digest, refusedError, short } from '../../model/index.ts'
 import type { Descriptor, ImageIndex, Manifest, Removal } from '../../ports/index.ts'
 import { isIndex } from '../manifest.ts'
 import type { RegistryClient } from './client.ts'
+import type { CloudRegistry } from './cloud-registry.ts'
 import { resolveManifest } from './manifests.ts'
 import { fallbackTag, listReferrers } from './referrers.ts'
 
@@ -14,6 +15,8 @@ export type RemovalOptions = {
   /** null where it is not there. */
   read(digest: Digest): Promise<Manifest | ImageIndex | null>
   signal: AbortSignal
+  /** Deletes by an API of its own. */
+  cloud?: CloudRegistry
 }
 
 /** Refused `STORE_KEEPS_ARTIFACTS` where the registry lets no manifest be deleted: before anything is gone. */
@@ -30,9 +33,9 @@ export async function removeManifests(client: RegistryClient, options: RemovalOp
   await each([...parts], async ([artifact, own]) => {
     const referrers = await listReferrers(client, artifact, signal)
     // The artifact first: who crashes after it leaves documents about nothing, never an artifact that lost its own.
-    if (await deleteManifest(client, artifact, signal)) removed.push(artifact)
-    for (const digest of own) if (!shared.has(digest)) await deleteManifest(client, digest, signal)
-    await removeReferrers(client, artifact, referrers, signal)
+    if (await deleteManifest(client, artifact, options)) removed.push(artifact)
+    for (const digest of own) if (!shared.has(digest)) await deleteManifest(client, digest, options)
+    await removeReferrers(client, artifact, referrers, options)
   })
   return { removed, freedBytes: null }
 }
@@ -41,11 +44,11 @@ async function removeReferrers(
   client: RegistryClient,
   artifact: Digest,
   referrers: readonly Descriptor[],
-  signal: AbortSignal,
+  options: RemovalOptions,
 ): Promise<void> {
-  for (const { digest } of referrers) await deleteManifest(client, digest, signal)
-  const list = await resolveManifest(client, fallbackTag(artifact), signal)
-  if (list !== null) await deleteManifest(client, list, signal)
+  for (const { digest } of referrers) await deleteManifest(client, digest, options)
+  const list = await resolveManifest(client, fallbackTag(artifact), options.signal)
+  if (list !== null) await deleteManifest(client, list, options)
 }
 
 /** Manifests of single platforms that an image which stays has too. */
@@ -59,7 +62,12 @@ async function partsOfKept({ kept, read }: RemovalOptions): Promise<Set<Digest>>
 }
 
 /** Whether it was there. */
-async function deleteManifest(client: RegistryClient, digest: Digest, signal: AbortSignal): Promise<boolean> {
+async function deleteManifest(
+  client: RegistryClient,
+  digest: Digest,
+  { cloud, signal }: RemovalOptions,
+): Promise<boolean> {
+  if (cloud !== undefined) return await cloud.deleteManifest(client.place.repository, digest, signal)
   const { status } = await client.call(
     {
       method: 'DELETE',

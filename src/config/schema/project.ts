@@ -3,6 +3,7 @@ import type * as z from 'zod'
 import { awsSchema } from './aws.ts'
 import { prepareSchema } from './build.ts'
 import { plainValueSchema } from './command.ts'
+import { ecrSchema } from './ecr.ts'
 import { environmentSchema } from './environment.ts'
 import { taskSchema } from './hook.ts'
 import { inputsSchema } from './input.ts'
@@ -40,6 +41,11 @@ export const projectSchema = object({
   builds: buildSettingsSchema
     .prefault({})
     .describe('Where checks and builds run: on the machine that delivers, or elsewhere (docs/building-elsewhere.md).'),
+  ecr: ecrSchema
+    .optional()
+    .describe(
+      "How missing repositories of Amazon's registry (ECR) are made. Without it: by others, before a delivery.",
+    ),
   platform: platformSchema
     .optional()
     .describe(

@@ -24,8 +24,10 @@ import {
   type RefName,
 } from '../../src/model/index.ts'
 import type { ActionRun } from './chronicle.ts'
+import { forge } from './forger.ts'
 import { pushChange } from './push-changes.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
+import { forger } from './simulated-remote.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
 import type { Act, Action } from './story.ts'
 
@@ -41,6 +43,13 @@ export function begin(world: SimulatedWorld, action: Action, pushes: Pushes): Ru
   const { act, who, fate } = action
   const { scheduler, chronicle } = world
   const nowMs = scheduler.nowMs()
+  if (act.kind === 'forge') {
+    const forged = forge(world, act)
+    const outcome =
+      forged === null ? ({ kind: 'impossible' } as const) : ({ kind: 'answered', answer: forged } as const)
+    chronicle.runs.push({ action, process: forger, startedMs: nowMs, endedMs: nowMs, outcome })
+    return null
+  }
   if (act.kind === 'push' || act.kind === 'force-push' || act.kind === 'tag' || act.kind === 'change-secret') {
     const pushed = act.kind === 'change-secret' ? null : pushChange(world, act, who)
     if (act.kind === 'change-secret') world.changeSecret(act.environment)

@@ -2,7 +2,7 @@
 import type { CommitId } from '../../src/model/index.ts'
 import { configurationOf, shapeOf } from './shop.ts'
 import type { Files } from './simulated-source.ts'
-import { firstConfiguration, personOf, type SimulatedWorld } from './simulated-world.ts'
+import { personOf, type SimulatedWorld } from './simulated-world.ts'
 import type { Act, Change } from './story.ts'
 
 type Pushed = { ref: string; commit: CommitId }
@@ -11,7 +11,7 @@ type Pushed = { ref: string; commit: CommitId }
 export function foundShop(world: SimulatedWorld): void {
   const { services } = shapeOf(world.story.shape)
   const files = new Map([
-    ['trunkline.yaml', firstConfiguration(world.story.shape)],
+    ['trunkline.yaml', configurationOf(world.story.shape, 0, { isSigned: world.story.signed === true })],
     ['README.md', 'a shop'],
     ['shared.txt', 'shared'],
   ])
@@ -107,10 +107,10 @@ function changed(world: SimulatedWorld, before: Files, change: Change, mends: bo
       files.set(main(change.service), `code ${Math.max(1, number - change.by * 2)}`)
       break
     case 'configuration':
-      files.set('trunkline.yaml', configurationOf(shape, change.variant))
+      files.set('trunkline.yaml', configurationOf(shape, change.variant, { isSigned: world.story.signed === true }))
       break
     case 'coup':
-      files.set('trunkline.yaml', configurationOf(shape, 0, true))
+      files.set('trunkline.yaml', configurationOf(shape, 0, { isCoup: true }))
       break
   }
   return files

@@ -5,6 +5,7 @@ import type { Violation } from './checkers/index.ts'
 import type { Sabotage } from './sabotage.ts'
 import { configurationOf, firstFleetShape, secretMark, shapeCount, shapeOf } from './shop.ts'
 import { type Act, calm, noFate, type Story, writeStory } from './story.ts'
+import { trustMutations } from './trust-sabotages.ts'
 
 export type Mutation = {
   what: string
@@ -405,4 +406,5 @@ export const mutations: readonly Mutation[] = [
     stories: inStages,
     sabotage: { keepsSplit: true },
   },
+  ...trustMutations,
 ]

@@ -1,5 +1,6 @@
 /** The shops that histories are about: small projects of different shapes, each with a few variants of its configuration. */
 import { createChance } from './chance.ts'
+import { ciKey, keyOfPerson } from './keys.ts'
 
 /** Platforms of a few lines; from here on services run on hosts of a fleet, and roll out in stages. */
 export const firstFleetShape = 24
@@ -48,8 +49,34 @@ export const secretMark = 'S3CRET'
 
 type Document = Record<string, unknown>
 
-/** `trunkline.yaml` of one variant, as text. `isCoup`: what a branch would like trunk to say. */
-export function configurationOf(shape: number, variant: number, isCoup = false): string {
+export type ConfigurationOptions = {
+  /** What a branch would like trunk to say. */
+  isCoup?: boolean
+  /** Whose signatures count is listed. */
+  isSigned?: boolean
+}
+
+/** Managers deliver from their machines, too; Ada and Dan are known, and deliver by CI. */
+const signers = {
+  builders: [{ name: 'ci', ssh: ciKey.line }, '@managers'],
+  people: {
+    managers: [
+      { email: 'ben@example.com', ssh: keyOfPerson(1).line },
+      { email: 'cleo@example.com', ssh: keyOfPerson(2).line },
+    ],
+    writers: [
+      { email: 'ada@example.com', ssh: keyOfPerson(0).line },
+      { email: 'dan@example.com', ssh: keyOfPerson(3).line },
+    ],
+  },
+}
+
+/** `trunkline.yaml` of one variant, as text. */
+export function configurationOf(
+  shape: number,
+  variant: number,
+  { isCoup = false, isSigned = false }: ConfigurationOptions = {},
+): string {
   const chance = createChance(shape, 13)
   const { services: names, environments, hosts } = shapeOf(shape)
   const [lessServices, otherHooks, otherApproval, otherReplicas] = [1, 2, 4, 8].map((bit) => (variant & bit) !== 0)
@@ -167,6 +194,7 @@ export function configurationOf(shape: number, variant: number, isCoup = false):
       environments: declared,
       tasks: { seed: { service: 'carts', run: 'seed' } },
       people: { managers: [{ email: 'ben@example.com' }, { email: 'cleo@example.com' }] },
+      ...(isSigned ? signers : {}),
     },
     null,
     1,

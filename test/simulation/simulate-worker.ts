@@ -72,12 +72,14 @@ function count(tally: Tally, { world }: ReturnType<typeof simulateHistory>): voi
   }
   const { chronicle } = world
   add('actions', chronicle.runs.length)
+  if (world.story.signed) add('signed histories')
   for (const { outcome } of chronicle.runs) if (outcome.kind === 'died') add('kills')
   add('builds', chronicle.built.length)
   add('jobs', chronicle.jobs.length)
   add('effects on platforms', chronicle.effects.length)
   for (const { kind } of chronicle.divisions) add(`divisions ${kind}`)
-  for (const { put } of world.remote.stateCommits.values()) {
+  for (const { put, isForged } of world.remote.stateCommits.values()) {
+    if (isForged) add('forgeries')
     const event = put['event.json']
     const kind = event === undefined ? null : /"kind": "([a-z-]+)"/.exec(event)?.[1]
     if (kind) add(`event ${kind}`)

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { type CommitId, erroredError, type ObjectId, type RefName, type TrunklineError } from '../../src/model/index.ts'
 import type { PushResult, StateCommit, StateCommitEntry, StateStore, StateUpdate } from '../../src/ports/index.ts'
 import type { Chronicle } from './chronicle.ts'
+import { isSimulatedKey } from './keys.ts'
 import type { Sabotage } from './sabotage.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -18,7 +19,13 @@ export type StoredStateCommit = {
   subject: string
   message: string
   at: string
+  /** Over all that identifies it. */
+  signature: { armored: string; payload: Buffer } | null
+  isForged: boolean
 }
+
+/** Who pushes by hand has no process. */
+export const forger = -2
 
 export type SimulatedRemote = {
   readonly refs: ReadonlyMap<RefName, CommitId>
@@ -26,6 +33,8 @@ export type SimulatedRemote = {
   isAway: boolean
   /** Moves a branch or tag, as `git push` of a person does. */
   move(ref: RefName, to: CommitId | null, by: number): void
+  /** Pushes a commit onto a state ref by hand, with a signature that was copied from another where one is given. */
+  forge(ref: RefName, commit: StateCommit, copied: string | null): CommitId
   stateStore(process: SimulatedProcess): StateStore
 }
 
@@ -48,16 +57,24 @@ export function createRemote(scheduler: Scheduler, chronicle: Chronicle, sabotag
     if (remote.isAway) throw unreachable()
   }
 
-  function store(commit: StateCommit, parent: CommitId | null): CommitId {
-    const files = new Map(parent === null ? [] : stateCommits.get(parent)?.files)
+  type Forged = { isForged: boolean; copied: string | null }
+  const honest: Forged = { isForged: false, copied: null }
+
+  function store(commit: StateCommit, parent: CommitId | null, { isForged, copied } = honest): CommitId {
+    const base = commit.base === undefined ? parent : commit.base
+    const files = new Map(base === null ? [] : stateCommits.get(base)?.files)
     for (const [path, text] of Object.entries(commit.put)) files.set(path, text)
     for (const path of commit.remove) files.delete(path)
     const message = `${commit.subject}\n\n${commit.body}\n\n${commit.trailers.map(([name, value]) => `${name}: ${value}`).join('\n')}`
     const content = Object.entries(commit.put).flat().join('\0')
     // As in git, the same content is the same commit; dates there have whole seconds.
-    const identity = `${parent}\0${message}\0${commit.author.email}\0${commit.at.slice(0, 19)}\0${content}`
-    const id = hash('sha1', identity) as CommitId // 40 hex digits
-    stateCommits.set(id, { id, parent, put: commit.put, files, subject: commit.subject, message, at: commit.at })
+    const from = base === parent ? '' : `\0${base}`
+    const identity = `${parent}\0${message}\0${commit.author.email}\0${commit.at.slice(0, 19)}\0${content}${from}`
+    const armored = copied ?? (isSimulatedKey(commit.signer) ? commit.signer.signNow(identity) : null)
+    const id = hash('sha1', armored === null ? identity : `${identity}\0${armored}`) as CommitId // 40 hex digits
+    const signature = armored === null ? null : { armored, payload: Buffer.from(identity) }
+    const { put, subject, at } = commit
+    stateCommits.set(id, { id, parent, put, files, subject, message, at, signature, isForged })
     return id
   }
 
@@ -90,16 +107,17 @@ export function createRemote(scheduler: Scheduler, chronicle: Chronicle, sabotag
         const text = commit.files.get(name)
         if (text !== undefined) files[name] = text
       }
-      const signature = { name: '', email: '', at: commit.at }
+      const author = { name: '', email: '', at: commit.at }
       entries.push({
         id,
         tree: id as ObjectId,
         parents: commit.parent === null ? [] : [commit.parent],
-        author: signature,
-        committer: signature,
+        author,
+        committer: author,
         subject: commit.subject,
         body: commit.message,
         files,
+        signature: commit.signature,
       })
       id = commit.parent
     }
@@ -111,6 +129,11 @@ export function createRemote(scheduler: Scheduler, chronicle: Chronicle, sabotag
     stateCommits,
     isAway: false,
     move: setRef,
+    forge(ref, commit, copied) {
+      const id = store(commit, refs.get(ref) ?? null, { isForged: true, copied })
+      setRef(ref, id, forger)
+      return id
+    },
     stateStore: (process) => ({
       location: 'https://git.example/shop.git',
       refresh: (wanted, signal) =>

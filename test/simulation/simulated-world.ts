@@ -16,9 +16,10 @@ import {
 import type { LeaseHolder, World } from '../../src/ports/index.ts'
 import { type Chance, createChance } from './chance.ts'
 import { type Chronicle, emptyChronicle } from './chronicle.ts'
+import { ciKey, keyOfPerson } from './keys.ts'
 import type { Sabotage } from './sabotage.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
-import { configurationOf, secretMark, shapeOf } from './shop.ts'
+import { secretMark, shapeOf } from './shop.ts'
 import { type Bytes, createBuilder } from './simulated-builder.ts'
 import { createFleet } from './simulated-fleet.ts'
 import { createHost, type SimulatedHost } from './simulated-host.ts'
@@ -215,7 +216,10 @@ export function createWorld(story: Story, sabotage: Sabotage | null): SimulatedW
         boundary: () => {},
       }
       const seen = sabotage?.world?.(own, process.chance) ?? own
-      const ledger = createLedger({ store: seen.state, prefix: 'refs/trunkline', clock: seen.clock, actor })
+      const ledger = createLedger({
+        ...{ store: seen.state, prefix: 'refs/trunkline', clock: seen.clock, actor },
+        findSigner: async () => (machine === null ? ciKey : keyOfPerson(who)),
+      })
       const engine: Engine = { world: seen, ledger, concurrency: 4 }
       return sabotage?.engine?.(engine) ?? engine
     },
@@ -231,5 +235,3 @@ export function policyAt(world: SimulatedWorld, trunk: CommitId): Project {
 
 export const recipeOf = (world: SimulatedWorld, trunk: CommitId, commit: CommitId): Project =>
   combinePolicyAndRecipe(policyAt(world, trunk), policyAt(world, commit)).project
-
-export const firstConfiguration = (shape: number): string => configurationOf(shape, 0)

@@ -43,6 +43,13 @@ export type Act =
   | { kind: 'deploy'; environment: EnvironmentName; back: number }
   | { kind: 'run-task'; environment: EnvironmentName }
   | { kind: 'change-secret'; environment: EnvironmentName }
+  /** Somebody pushes to the state's refs by hand. `Dan`: signs with a key that is listed, in another's name. */
+  | {
+      kind: 'forge'
+      what: 'approval' | 'hold' | 'record'
+      hand: 'nobody' | 'stranger' | 'Dan' | 'copy'
+      environment: EnvironmentName
+    }
 
 export type Action = { id: number; atMs: number; who: number; act: Act; fate: Fate }
 
@@ -62,6 +69,8 @@ export type Story = {
   rates: FaultRates
   actions: Action[]
   faults: WorldFault[]
+  /** Trunk lists whose signatures count, and there is somebody who forges. */
+  signed?: true
 }
 
 export const calm: FaultRates = { lostCall: 0, lostAnswer: 0, duplicate: 0, slow: 0, late: 0 }
@@ -69,6 +78,9 @@ export const noFate: Fate = { diesAfterMs: null, sleeps: null, cancelledAfterMs:
 
 /** Rollouts over hosts and in stages take several times as long: so many histories of a hundred, unless asked for more. */
 export const fleetsOfAHundred = 3
+
+/** Checking signatures takes twice as long as all else. */
+const signedOfAHundred = 2
 
 /** `fleets`: so many of a hundred stories are about a fleet. */
 export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Story {
@@ -108,8 +120,16 @@ export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Sto
   for (let at = 60_000 + chance.below(60_000); at < atMs; at += chance.between(60_000, 240_000)) {
     add(at, { kind: 'advance' })
   }
+  const signing = createChance(seed, 17)
+  const isSigned = signing.happens(signedOfAHundred / 100)
+  if (isSigned) {
+    for (const act of writeForgeries(signing, environments)) {
+      actions.push({ id: actions.length, atMs: signing.below(atMs + 30_000), who: 3, act, fate: noFate })
+    }
+  }
   actions.sort((one, other) => one.atMs - other.atMs || one.id - other.id)
   return {
+    ...(isSigned ? { signed: true } : {}),
     seed,
     shape,
     variety: chance.pick([0, 0.3, 1]),
@@ -117,6 +137,15 @@ export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Sto
     actions,
     faults: writeFaults(chance, environments, trouble, atMs),
   }
+}
+
+function writeForgeries(chance: Chance, environments: EnvironmentName[]): Act[] {
+  return Array.from({ length: chance.between(2, 8) }, () => ({
+    kind: 'forge',
+    what: chance.pick(['approval', 'approval', 'hold', 'record']),
+    hand: chance.pick(['nobody', 'stranger', 'Dan', 'copy']),
+    environment: chance.happens(0.6) ? 'prod' : (environments[chance.below(environments.length)] ?? 'stage'),
+  }))
 }
 
 function writeReaction(chance: Chance, environments: EnvironmentName[]): Act {

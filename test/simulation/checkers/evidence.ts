@@ -13,9 +13,10 @@ import type {
 } from '../../../src/model/index.ts'
 import type { ActionRun } from '../chronicle.ts'
 import type { History } from '../simulate-history.ts'
+import { forger } from '../simulated-remote.ts'
 import { parseConfiguration } from '../simulated-world.ts'
 
-export type Violation = { invariant: number | 'liveness' | 'ledger' | 'stages'; atMs: number; text: string }
+export type Violation = { invariant: number | 'liveness' | 'ledger' | 'stages' | 'trust'; atMs: number; text: string }
 
 export type Entry = { event: LedgerEvent; atMs: number; process: number; commit: CommitId; push: number }
 
@@ -68,7 +69,7 @@ export function gatherEvidence(history: History): Evidence {
   const texts = new Map<string, string>()
 
   for (const [push, { atMs, process, ref, from, to }] of chronicle.refs.entries()) {
-    if (!ref.startsWith(prefix) || to === null) continue
+    if (!ref.startsWith(prefix) || to === null || process === forger) continue
     if (ref.startsWith(`${prefix}/lease/`)) {
       const environment = ref.slice(prefix.length + 7)
       const lease = JSON.parse(remote.stateCommits.get(to)?.put['lease.json'] ?? '{}')
@@ -140,8 +141,10 @@ export function gatherEvidence(history: History): Evidence {
     ledger: (environment) => ledgers.get(environment) ?? [],
     leases: (environment) => leases.get(environment) ?? [],
     state(environment) {
-      const tip = remote.refs.get(`${prefix}/env/${environment}`)
-      const text = tip === undefined ? undefined : remote.stateCommits.get(tip)?.files.get('state.json')
+      const find = (id: CommitId | null | undefined) => (id ? remote.stateCommits.get(id) : undefined)
+      let commit = find(remote.refs.get(`${prefix}/env/${environment}`))
+      while (commit?.isForged) commit = find(commit.parent)
+      const text = commit?.files.get('state.json')
       return text === undefined ? null : JSON.parse(text)
     },
     releases,

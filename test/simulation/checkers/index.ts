@@ -2,6 +2,7 @@
 import type { History } from '../simulate-history.ts'
 import { anyCommitIsPromotable, buildOnce, buildSeesOnlyItsInputs, sameBytes } from './builds.ts'
 import { type Evidence, gatherEvidence, type Violation } from './evidence.ts'
+import { forgeriesNeverCount } from './forgeries.ts'
 import {
   approvalBindsToAPlan,
   oneDeploymentPerEnvironment,
@@ -39,6 +40,7 @@ const checkers: ReadonlyArray<(evidence: Evidence) => Violation[]> = [
   planExplainsItself,
   ledgerOnlyGrows,
   stagesAreKept,
+  forgeriesNeverCount,
   everythingMoves,
   noBugs,
 ]

@@ -1,5 +1,5 @@
 /** Once faults have stopped and `advance` has run, everything that may move has moved, and what waits says why. */
-import type { EnvironmentName, EnvironmentState, Project, Release } from '../../../src/model/index.ts'
+import type { CommitId, EnvironmentName, EnvironmentState, Project, Reason, Release } from '../../../src/model/index.ts'
 import type { SimulatedHost } from '../simulated-host.ts'
 import type { Evidence, Violation } from './evidence.ts'
 import { isBanned, unyanksFor, viewText } from './evidence.ts'
@@ -96,9 +96,13 @@ function whyItWaits(
     }
   }
   return waiting.reasons
-    .filter((known) => !isTrue(known.code))
+    .filter((known) => !isTrue(known.code) && !isAboutForged(evidence, known))
     .map((known) => `${waiting.candidate.version} waits, and that is not so: ${known.code} (${known.message})`)
 }
+
+/** Approvals that somebody pushed by hand, and that do not count, are told where they are missed. */
+const isAboutForged = ({ history }: Evidence, { commit }: Reason): boolean =>
+  history.world.remote.stateCommits.get(commit as CommitId)?.isForged ?? false // some commit, of state or not
 
 /** What the ledger says runs is what runs, and nothing else does. */
 function whatRunsElsewise(evidence: Evidence, environment: EnvironmentName, state: EnvironmentState): string[] {

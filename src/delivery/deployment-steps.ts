@@ -1,7 +1,7 @@
 /** Carries out a deployment's steps: each idempotent, each with its verdict; faults are thrown and retried with a bound. */
-import type { DeploymentStep, PassedStage, Reason, StepOutcome, TargetName, Verdict } from '../model/index.ts'
+import type { DeploymentStep, PassedStage, Reason, StepOutcome, Verdict } from '../model/index.ts'
 import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
-import type { RolloutRequest, Target, TargetContext } from '../ports/index.ts'
+import type { RolloutRequest, TargetContext } from '../ports/index.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import { changedByHand } from './deployment-facts.ts'
 import { isOusted, reasonOfError, StepFault } from './fault.ts'
@@ -17,57 +17,33 @@ export type Execution = { step: DeploymentStep; verdict: Verdict & { ok: false }
 
 export async function executeDeployment(run: DeploymentRun): Promise<Execution> {
   const { engine, session, plan } = run
-  let failure: No | null = null as No | null
-  const begun = new Map<DeploymentStep, 'under way' | 'done'>()
-  const targets = await targetsOf(run)
+  let failure: Execution = null
+  const begun = new Set<string>()
   await runGraph(plan.steps, {
     concurrency: engine.concurrency,
-    laneOf: (step) => laneOf(step, targets),
+    laneOf: await lanesOf(run),
     signal: session.signal,
     run: async (step, signal) => {
-      if (step.kind !== 'tag' && step.kind !== 'verify') begun.set(step, 'under way')
+      if (step.kind !== 'tag' && step.kind !== 'verify') begun.add(step.id)
       const verdict = await carryOut(run, step, signal)
-      if (verdict.ok && begun.has(step)) begun.set(step, 'done')
       if (verdict.ok) return true
-      begun.delete(step)
-      failure ??= { step, verdict }
+      begun.delete(step.id)
+      failure ??= { step, verdict, isPartial: begun.size > 0 }
       return false
     },
   })
-  return failure === null ? null : withPartial(failure, begun, targets)
-}
-
-type StepTargets = ReadonlyMap<TargetName, Pick<Target, 'rolloutsAtOnce' | 'writesAtOnce'>>
-
-async function targetsOf({ engine, policy, plan }: DeploymentRun): Promise<StepTargets> {
-  const names = new Set(plan.steps.flatMap((step) => (step.kind === 'rollout' ? [step.target] : [])))
-  return new Map(
-    await Promise.all([...names].map(async (name) => [name, await engine.world.target(policy, name)] as const)),
-  )
+  return failure
 }
 
 /** Rollouts on a platform that does them by itself are not bounded by what this machine can do at a time. */
-function laneOf(step: DeploymentStep, targets: StepTargets): Lane | null {
-  const width = step.kind === 'rollout' ? targets.get(step.target)?.rolloutsAtOnce : undefined
-  return step.kind !== 'rollout' || width === undefined ? null : { name: `target ${step.target}`, width }
-}
-
-type No = { step: DeploymentStep; verdict: Verdict & { ok: false } }
-
-/** With whether steps beside the one that said no may have changed something. */
-function withPartial(
-  failure: No,
-  begun: ReadonlyMap<DeploymentStep, 'under way' | 'done'>,
-  targets: StepTargets,
-): Execution {
-  const { step: no } = failure
-  const isOneWriteWith = (other: DeploymentStep): boolean =>
-    no.kind === 'rollout' &&
-    other.kind === 'rollout' &&
-    no.target === other.target &&
-    targets.get(no.target)?.writesAtOnce === true
-  const isPartial = [...begun].some(([other, state]) => state === 'done' || !isOneWriteWith(other))
-  return { ...failure, isPartial }
+async function lanesOf({ engine, policy, plan }: DeploymentRun): Promise<(step: DeploymentStep) => Lane | null> {
+  const names = new Set(plan.steps.flatMap((step) => (step.kind === 'rollout' ? [step.target] : [])))
+  const lanes = new Map<string, Lane>()
+  for (const name of names) {
+    const { rolloutsAtOnce } = await engine.world.target(policy, name)
+    if (rolloutsAtOnce !== undefined) lanes.set(name, { name: `target ${name}`, width: rolloutsAtOnce })
+  }
+  return (step) => (step.kind === 'rollout' ? (lanes.get(step.target) ?? null) : null)
 }
 
 /** One step with its announcement, boundaries and retries. */

@@ -1,11 +1,13 @@
 /** What the parts of a rollout share: what it is about, and how far it has come. */
-import { type LambdaRun, type ServiceName, TrunklineError, type Verdict } from '../../model/index.ts'
+import { createMasker } from '../../masking/masker.ts'
+import { type LambdaRun, reason, type ServiceName, TrunklineError, type Verdict } from '../../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
 import { type Alias, leadsTo, pointAlias, readAlias } from './functions/alias.ts'
 import { invoke } from './functions/invoke.ts'
 import type { Place } from './place.ts'
 import type { FunctionRecord, Pending } from './record/record.ts'
 import type { RecordBook } from './record/record-book.ts'
+import { secretsOf } from './variables.ts'
 
 export type Rollout = {
   place: Place
@@ -59,7 +61,7 @@ export async function leadBack(rollout: Rollout, signal: AbortSignal): Promise<v
 }
 
 /** The new version is asked by its own number, before anybody else asks it. */
-export async function tryOut({ place, name, version, run, context }: Rollout): Promise<Verdict> {
+export async function tryOut({ place, name, version, run, request, context }: Rollout): Promise<Verdict> {
   if (run.healthEvent === undefined) return { ok: true }
   const asked = {
     qualifier: version,
@@ -69,8 +71,9 @@ export async function tryOut({ place, name, version, run, context }: Rollout): P
   }
   const { error, logTail } = await invoke(place, { name, ...asked })
   if (error === null) return { ok: true }
-  const message = `version ${version} of ${name} answers its health event with ${error.type}: ${error.message}`
-  return { ok: false, reasons: [{ code: 'health-event-failed', message }], logTail }
+  const { mask } = createMasker(secretsOf(request.desired).flatMap((secret) => request.variables[secret] ?? []))
+  const message = mask(`version ${version} of ${name} answers its health event with ${error.type}: ${error.message}`)
+  return { ok: false, reasons: [reason('health-event-failed', message)], logTail: logTail.map(mask) }
 }
 
 /** Whoever has lost the lease changes nothing any more. */

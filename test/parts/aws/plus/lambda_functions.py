@@ -11,6 +11,8 @@ from moto.awslambda.models import LambdaFunction
 
 _run = """
 const [, file, name, event] = process.argv
+// What a function writes is its log; the answer has standard output to itself.
+console.log = console.info = console.error
 const fail = (error) => {
   console.error(error)
   process.stdout.write(JSON.stringify({ errorMessage: error.message, errorType: error.name }))
@@ -31,20 +33,27 @@ def _invoke(self: LambdaFunction, event: str | None = None) -> tuple[str, bool, 
         environment = {
             "PATH": os.environ["PATH"],
             "AWS_LAMBDA_FUNCTION_NAME": self.function_name,
-            "AWS_LAMBDA_FUNCTION_VERSION": self.version,
+            "AWS_LAMBDA_FUNCTION_VERSION": str(self.version),
             "AWS_REGION": self.region,
             **self.environment_vars,
         }
         # Moto hands over the body as text, or parsed, as the call was.
         text = event if isinstance(event, str) else json.dumps({} if event is None else event)
-        ended = subprocess.run(
-            ["node", "-e", _run, file, name, text or "{}"],
-            capture_output=True,
-            text=True,
-            timeout=int(self.timeout),
-            env=environment,
-            cwd=folder,
-        )
+        self.logs_backend.ensure_log_group(self.logs_group_name)
+        try:
+            ended = subprocess.run(
+                ["node", "-e", _run, file, name, text or "{}"],
+                capture_output=True,
+                text=True,
+                timeout=int(self.timeout),
+                env=environment,
+                cwd=folder,
+            )
+        except subprocess.TimeoutExpired:
+            said = f"Task timed out after {int(self.timeout)}.00 seconds"
+            self.save_logs(said)
+            return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": said}), True, said
+        self.save_logs(ended.stderr)
         return ended.stdout, ended.returncode != 0, ended.stderr
 
 

@@ -11,7 +11,7 @@ import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
 import { isFor } from './change-set/change-set.ts'
 import { isOfResource } from './first-cause.ts'
 import { type Inventory, readInventory, stale, writeInventory } from './inventory.ts'
-import { verdictOf, watchOperation } from './operation.ts'
+import { cancelledCode, verdictOf, watchOperation } from './operation.ts'
 import { cloudformationOf, describeStack, type Parts } from './parts.ts'
 import { assertApproved } from './preview.ts'
 import { deleteStack, liveResources, stackAtRest } from './stack-at-rest.ts'
@@ -61,7 +61,8 @@ async function finishOwn(parts: Parts, wanted: readonly WantedStack[], context: 
     if (stack === null || stateOf(stack) !== 'busy' || !isFor(one, stack)) continue
     context.log(`${one.name} is ${stack.StackStatus} with what is wanted: goes on watching`)
     const verdict = await watchToVerdict(parts, one, stack.StackId ?? one.name, 0, context)
-    if (!verdict.ok) return verdict
+    // Cancelled is not failed: it is begun anew.
+    if (!verdict.ok && !verdict.reasons.some(({ code }) => code === cancelledCode)) return verdict
   }
   return passed
 }

@@ -3,7 +3,7 @@ import { CancelUpdateStackCommand, type Stack, type StackEvent } from '@aws-sdk/
 import { erroredError, type Reason, reason, TrunklineError, type Verdict } from '../../model/index.ts'
 import type { TargetContext } from '../../ports/index.ts'
 import { causeOf, openEventReader } from './events.ts'
-import { eventLine, isOfResource } from './first-cause.ts'
+import { type Cause, eventLine, isOfResource } from './first-cause.ts'
 import { cloudformationOf, describeStack, isMissing, type Parts } from './parts.ts'
 import { isWell } from './stack-state.ts'
 
@@ -82,7 +82,9 @@ export async function verdictOf(
   const found = await causeOf(parts, events, signal)
   const status = stack?.StackStatus ?? 'gone'
   const reasons: Reason[] = []
-  if (found === null) {
+  if (found !== null && isCancelled(found.cause)) {
+    reasons.push(reason(cancelledCode, `the update of ${name} was cancelled: it is ${status}`))
+  } else if (found === null) {
     reasons.push(reason('stack-failed', `${name} is ${status}: ${stack?.StackStatusReason ?? 'no reason is given'}`))
   } else {
     const { cause, path } = found
@@ -92,6 +94,12 @@ export async function verdictOf(
   }
   return { ok: false, reasons, logTail: events.slice(-logTailLines).map(eventLine) }
 }
+
+export const cancelledCode = 'stack-cancelled'
+
+/** The stack itself goes back, since somebody said so. */
+const isCancelled = ({ type, status, reason: why }: Cause): boolean =>
+  type === 'AWS::CloudFormation::Stack' && status === 'UPDATE_ROLLBACK_IN_PROGRESS' && /^User Initiated/i.test(why)
 
 function wordsFor(name: string, status: string): string {
   switch (status) {

@@ -135,7 +135,7 @@ ${
   queue
     ? `  Messages: # of orders
     Type: AWS::SQS::Queue
-    Properties:
+${keep ? '    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n' : ''}    Properties:
       QueueName: !Sub "\${AWS::StackName}-messages"
       DelaySeconds: ${delay}
       MessageRetentionPeriod: !Ref Retention

@@ -11,7 +11,6 @@ const statefulTypes: ReadonlySet<string> = new Set([
   'AWS::DocDB::DBInstance',
   'AWS::DynamoDB::GlobalTable',
   'AWS::DynamoDB::Table',
-  'AWS::EC2::Instance',
   'AWS::EC2::Volume',
   'AWS::ECR::Repository',
   'AWS::EFS::FileSystem',

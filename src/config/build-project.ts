@@ -21,6 +21,7 @@ import type {
   VariableSourceConfig,
 } from '../model/index.ts'
 import { descriptionOf, fillIn, isPerEnvironment } from '../model/index.ts'
+import { outputsUsedBy } from './checks/outputs.ts'
 import { flattenRoutes } from './checks/routes.ts'
 import { type ArtifactDocument, defaultArtifact } from './schema/artifact.ts'
 import type { AwsDocument } from './schema/aws.ts'
@@ -78,7 +79,7 @@ const peopleAsBuilders = (group: string, people: Record<string, Person[]>): Sign
   }))
 
 function buildService(name: string, service: ServiceDocument): Service {
-  const { path, build, artifact, rebuild, run, target, deployInputs, ...rest } = service
+  const { path, build, artifact, rebuild, run, target, deployInputs, deployAfter, ...rest } = service
   const running = run === undefined ? null : buildRun(name, run)
   return {
     ...rest,
@@ -90,6 +91,7 @@ function buildService(name: string, service: ServiceDocument): Service {
     run: running,
     deployInputs: [...new Set([...deployInputs, ...describing(running).filter((at) => !isPerEnvironment(at))])],
     target: target ?? null,
+    deployAfter: [...new Set([...deployAfter, ...outputsUsedBy(service)])],
   }
 }
 

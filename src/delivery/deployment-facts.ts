@@ -6,7 +6,6 @@ import type {
   Candidate,
   EnvironmentPolicy,
   EnvironmentState,
-  EnvironmentVariable,
   Fingerprint,
   Preview,
   Reason,
@@ -28,17 +27,11 @@ import {
   unyanksOf,
   viewOf,
 } from '../planning/index.ts'
-import type { ArtifactStore, Observation, ObservedService, RolloutRequest, Target } from '../ports/index.ts'
-import { resolveVariables } from '../variables/resolve-variables.ts'
+import type { Observation, ObservedService, PlanContext, RolloutRequest, Target } from '../ports/index.ts'
+import { type Outputs, resolveVariables } from '../variables/resolve-variables.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import type { Engine } from './engine.ts'
-
-export type ServiceVariables = {
-  values: Record<string, string>
-  /** Secret values among them. */
-  secrets: string[]
-  missing: string[]
-}
+import type { ServiceVariables } from './service-variables.ts'
 
 export type GatheredFacts = {
   facts: DeploymentFacts
@@ -50,6 +43,7 @@ export type GatheredFacts = {
   /** Whatever a platform or a command says passes through it before anyone reads it (invariant 13). */
   masker: Masker
   addresses: Record<ServiceName, string>
+  outputs: Outputs
   /** What the ledger said when they were gathered. */
   snapshot: Snapshot
   /** Why the facts are incomplete; a deployment cannot go on with these, a plan can be shown. */
@@ -75,11 +69,13 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
   const problems: Reason[] = []
 
   const available = await readVariables(engine, request, problems)
+  const places = await observePlaces(engine, request)
+  const outputs = outputsOf(places)
   const variables: Record<ServiceName, ServiceVariables> = {}
   const secrets = new Set<string>()
   const needed = servicesInNeed(request)
   for (const [name, service] of Object.entries(release.services)) {
-    const resolved = resolveVariables(service.env, available)
+    const resolved = resolveVariables(service.env, available, outputs)
     for (const secret of resolved.secrets) secrets.add(secret)
     if (service.run !== null) variables[name] = resolved
     if (!needed.has(name)) continue
@@ -89,19 +85,20 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     ...Object.values(request.leaving?.release.services ?? {}),
     ...environmentOf(release, policy.name).verify,
   ]
-  for (const { env } of others) for (const secret of resolveVariables(env, available).secrets) secrets.add(secret)
+  for (const { env } of others)
+    for (const secret of resolveVariables(env, available, outputs).secrets) secrets.add(secret)
 
   const seen: Record<ServiceName, SeenService | null | 'unknown'> = {}
   const fingerprints: Record<ServiceName, Fingerprint> = {}
   const addresses: Record<ServiceName, string> = {}
   const previews: Record<ServiceName, Preview> = {}
-  for (const [targetName, services] of servicesByTarget(policy, state, release)) {
-    const target = await world.target(policy, targetName)
-    const complete = services.filter((service) => variables[service]?.missing.length === 0)
+  for (const place of places) {
+    const { target, services } = place
+    const complete = services.filter((service) => isComplete(variables[service]))
     const requestOf = (service: ServiceName, fingerprint: Fingerprint | null) =>
       rolloutRequest(engine, request, service, variables, fingerprint)
-    problems.push(...(await rolloutsBeyond(target, targetName, services, request, requestOf)))
-    const answer = await askTarget(target, world.artifacts, services, complete, variables, requestOf, signal)
+    problems.push(...(await rolloutsBeyond(target, place.name, services, request, requestOf)))
+    const answer = await askTarget(place, complete, variables, requestOf, { signal, artifacts: world.artifacts })
     if (!answer.reachable) {
       problems.push(...answer.reasons)
       for (const service of services) seen[service] = 'unknown'
@@ -150,6 +147,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     secrets: [...secrets],
     masker: createMasker(secrets),
     addresses,
+    outputs,
     snapshot: request.snapshot,
     problems,
     unyanks,
@@ -235,19 +233,44 @@ type TargetAnswer =
     }
   | (Observation & { reachable: false })
 
+/** A target, the services that run or shall run there, and what is there now. */
+type Place = { name: TargetName; target: Target; services: ServiceName[]; observation: Observation }
+
+/** All targets, asked side by side: what one of them says may be an output that services of another are given. */
+const observePlaces = (engine: Engine, { policy, state, release, signal }: FactsRequest): Promise<Place[]> =>
+  Promise.all(
+    [...servicesByTarget(policy, state, release)].map(async ([name, services]): Promise<Place> => {
+      const target = await engine.world.target(policy, name)
+      const observation = await target.observe(services, signal).catch(asUnreachable)
+      return { name, target, services, observation }
+    }),
+  )
+
+const outputsOf = (places: readonly Place[]): Outputs =>
+  Object.fromEntries(
+    places.flatMap(({ observation }) =>
+      observation.reachable
+        ? Object.entries(observation.services).flatMap(([service, { outputs }]) =>
+            outputs === undefined ? [] : [[service, outputs]],
+          )
+        : [],
+    ),
+  )
+
+/** What is awaited comes to be on the way: it is asked for again when the service's turn comes. */
+const isComplete = (variables: ServiceVariables | undefined): boolean =>
+  variables !== undefined && variables.missing.length === 0 && variables.awaited.length === 0
+
 /** All that planning wants to know of one target; one that fails half-way has not answered. */
 async function askTarget(
-  target: Target,
-  artifacts: ArtifactStore,
-  services: readonly ServiceName[],
+  { target, observation }: Place,
   complete: readonly ServiceName[],
   variables: Record<ServiceName, ServiceVariables>,
   requestOf: (service: ServiceName, fingerprint: Fingerprint | null) => RolloutRequest[],
-  signal: AbortSignal,
+  { signal, artifacts }: PlanContext,
 ): Promise<TargetAnswer> {
+  if (!observation.reachable) return observation
   try {
-    const observation = await target.observe(services, signal)
-    if (!observation.reachable) return observation
     const values = Object.fromEntries(complete.map((service) => [service, variables[service]?.values ?? {}]))
     const fingerprints = await target.fingerprint(values, signal)
     const requests = complete.flatMap((service) => requestOf(service, fingerprints[service] ?? null))
@@ -331,39 +354,4 @@ function tagsOf(candidate: Candidate): string[] {
   const tags = [candidate.commit.slice(0, 7)]
   if (candidate.ref !== null && isTagRef(candidate.ref)) tags.push(shortRef(candidate.ref))
   return tags
-}
-
-/** Names of the variables a service declares secret. */
-export const secretNames = (env: Record<string, EnvironmentVariable>): string[] =>
-  Object.entries(env).flatMap(([name, variable]) => (variable.kind === 'from' && variable.secret ? [name] : []))
-
-/**
- * References to other services as the addresses they have now. One that has none yet (a hook before the first rollout)
- * is left out rather than set to nothing.
- */
-export function withAddresses(
-  env: Record<string, EnvironmentVariable>,
-  values: Record<string, string>,
-  addresses: Record<ServiceName, string>,
-): Record<string, string> {
-  const complete = { ...values }
-  for (const [name, variable] of Object.entries(env)) {
-    const address = variable.kind === 'service' ? addresses[variable.service] : undefined
-    if (address !== undefined) complete[name] = address
-  }
-  return complete
-}
-
-/** Variables of a verification: the environment's own, and every service's address. */
-export function verificationVariables(
-  env: Record<string, EnvironmentVariable>,
-  gathered: Pick<GatheredFacts, 'available'>,
-  addresses: Record<ServiceName, string>,
-): ServiceVariables {
-  const resolved = resolveVariables(env, gathered.available)
-  const values = withAddresses(env, resolved.values, addresses)
-  for (const [service, address] of Object.entries(addresses)) {
-    values[`TRUNKLINE_URL_${service.toUpperCase().replaceAll('-', '_')}`] = address
-  }
-  return { values, secrets: resolved.secrets, missing: resolved.missing }
 }

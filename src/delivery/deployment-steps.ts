@@ -1,13 +1,15 @@
 /** Carries out a deployment's steps: each idempotent, each with its verdict; faults are thrown and retried with a bound. */
-import type { DeploymentStep, PassedStage, Reason, StepOutcome, Verdict } from '../model/index.ts'
+import { createMasker } from '../masking/masker.ts'
+import type { DeploymentStep, DesiredService, PassedStage, Reason, StepOutcome, Verdict } from '../model/index.ts'
 import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
-import type { RolloutRequest, TargetContext } from '../ports/index.ts'
+import type { RolloutRequest, Target, TargetContext } from '../ports/index.ts'
+import { resolveVariables } from '../variables/resolve-variables.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import { changedByHand } from './deployment-facts.ts'
 import { isOusted, reasonOfError, StepFault } from './fault.ts'
 import { runHook } from './hooks.ts'
 import { retryErrored } from './retry.ts'
-import { contextFor, type DeploymentRun, type StepContext } from './step-context.ts'
+import { contextFor, type DeploymentRun, type StepContext, surroundingsNow } from './step-context.ts'
 import { type Lane, runGraph } from './step-graph.ts'
 import { tagArtifacts } from './tag-artifacts.ts'
 import { verify, verifyStage } from './verification.ts'
@@ -142,22 +144,56 @@ type StepOf<Kind extends DeploymentStep['kind']> = Extract<DeploymentStep, { kin
 async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<Verdict> {
   const { run } = context
   const target = await run.engine.world.target(run.policy, step.target)
+  const given = await whatItIsGiven(step, target, context)
+  if (!given.ok) return given
+  const { desired, variables, mask } = given
   const request: RolloutRequest = {
     service: step.service,
-    desired: step.desired,
-    files: deployFilesOf(run.engine, run.gathered.snapshot, step.desired),
-    variables: run.gathered.variables[step.service]?.values ?? {},
+    desired,
+    files: deployFilesOf(run.engine, run.gathered.snapshot, desired),
+    variables,
     strategy: step.strategy,
     ...(step.preview === undefined ? {} : { preview: step.preview }),
     ...(step.reasons.some(({ code }) => code === changedByHand) ? { isRepair: true } : {}),
   }
   const targetContext: TargetContext = {
-    ...contextFor(context, step.id, step.service),
+    ...contextFor({ ...context, log: (line) => context.log(mask(line)) }, step.id, step.service),
     verifyStage: (stage, signal) => verifyStage(stage, step.verifications ?? [], { ...context, signal }),
     stagePassed: ({ weight }) => recordStage(run, step, weight),
   }
   const verdict = await target.ensure(request, targetContext)
-  return verdict.ok ? await target.verify(request, targetContext) : verdict
+  return maskedVerdict(verdict.ok ? await target.verify(request, targetContext) : verdict, mask)
+}
+
+type Given = {
+  ok: true
+  desired: DesiredService
+  variables: Record<string, string>
+  /** Hides what infrastructure has said in secret since the plan was made. */
+  mask(text: string): string
+}
+
+/** What infrastructure came to is known once that has been rolled out: a service with its outputs is told them now. */
+async function whatItIsGiven(
+  { service, desired }: StepOf<'rollout'>,
+  target: Target,
+  { run, signal }: StepContext,
+): Promise<Given | (Verdict & { ok: false })> {
+  const { gathered } = run
+  if (!Object.values(desired.env).some(({ kind }) => kind === 'output')) {
+    return { ok: true, desired, variables: gathered.variables[service]?.values ?? {}, mask: (text) => text }
+  }
+  const { outputs } = await surroundingsNow(run, signal)
+  const resolved = resolveVariables(desired.env, gathered.available, outputs)
+  if (resolved.awaited.length > 0) {
+    const message = `${service} is given ${resolved.awaited.join(', ')}, and there is no such output in ${run.policy.name}`
+    return { ok: false, reasons: [reason('output-missing', message)] }
+  }
+  const fingerprint = (await target.fingerprint({ [service]: resolved.values }, signal))[service] ?? null
+  gathered.variables[service] = resolved
+  if (fingerprint !== null) gathered.facts.fingerprints[service] = fingerprint
+  const { mask } = createMasker(resolved.secrets)
+  return { ok: true, desired: { ...desired, fingerprint }, variables: resolved.values, mask }
 }
 
 /** So that history tells how far a rollout came, and who looks now sees where it is. Once, whoever goes on with it. */

@@ -6,8 +6,8 @@ import type { DeploymentPlan, DeploymentStep, EnvironmentState, Hook, Verdict } 
 import { erroredError, passed, reason } from '../model/index.ts'
 import type { Job, JobOutcome, Target } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
-import { secretNames, withAddresses } from './deployment-facts.ts'
-import { addressesNow, contextFor, type DeploymentRun, type StepContext } from './step-context.ts'
+import { secretNames, withAddresses } from './service-variables.ts'
+import { contextFor, type DeploymentRun, type StepContext, surroundingsNow } from './step-context.ts'
 
 export type HookStep = Extract<DeploymentStep, { kind: 'hook' }>
 
@@ -79,11 +79,13 @@ async function jobOf({ hook, phase, artifact }: HookStep, key: string, { run, si
   const { facts, available } = run.gathered
   const release = phase === 'rollback' ? (facts.leaving?.release ?? facts.release) : facts.release
   const env = release.services[hook.service]?.env ?? {}
-  const resolved = resolveVariables(env, available)
-  if (resolved.missing.length > 0) {
+  const { addresses, outputs } = await surroundingsNow(run, signal)
+  const resolved = resolveVariables(env, available, outputs)
+  const absent = [...resolved.missing, ...resolved.awaited]
+  if (absent.length > 0) {
     throw erroredError(
       'VARIABLE_MISSING',
-      `hook ${hook.name} needs ${resolved.missing.join(', ')} in ${run.policy.name}, not set here`,
+      `hook ${hook.name} needs ${absent.join(', ')} in ${run.policy.name}, not set here`,
     )
   }
   return {
@@ -93,7 +95,7 @@ async function jobOf({ hook, phase, artifact }: HookStep, key: string, { run, si
     artifact,
     run: hook.run,
     described: release.services[hook.service]?.run ?? null,
-    variables: withAddresses(env, resolved.values, await addressesNow(run, signal)),
+    variables: withAddresses(env, resolved.values, addresses),
     secrets: secretNames(env),
     timeoutMs: hook.timeoutMs,
   }

@@ -1,14 +1,13 @@
 /** `trunkline run <env> <task>`: a one-off job in a release's own artifact, in the environment, under its lease. */
 import { readRelease } from '../ledger/index.ts'
-import type { DeploymentId, EnvironmentName, Release, ServiceName, Verdict } from '../model/index.ts'
+import type { DeploymentId, EnvironmentName, Verdict } from '../model/index.ts'
 import { erroredError, reason, refusedError, usageError } from '../model/index.ts'
 import { targetOf } from '../planning/index.ts'
-import type { Target } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
-import { secretNames, withAddresses } from './deployment-facts.ts'
 import type { Engine } from './engine.ts'
 import { verdictOfJob } from './hooks.ts'
 import { requirePolicy, type Scene } from './scene.ts'
+import { secretNames, surroundingsIn, withAddresses } from './service-variables.ts'
 import { openSession } from './session.ts'
 
 export type RunTaskOptions = {
@@ -55,11 +54,14 @@ export async function runTask(engine: Engine, scene: Scene, options: RunTaskOpti
         },
       )
     }
-    const resolved = resolveVariables(service.env, await engine.world.variables.read(policy.variables, session.signal))
-    if (resolved.missing.length > 0) {
+    const available = await engine.world.variables.read(policy.variables, session.signal)
+    const { addresses, outputs } = await surroundingsIn(engine, policy, release, session.signal)
+    const resolved = resolveVariables(service.env, available, outputs)
+    const absent = [...resolved.missing, ...resolved.awaited]
+    if (absent.length > 0) {
       throw refusedError(
         'VARIABLE_MISSING',
-        `${task.service} needs ${resolved.missing.join(', ')} in ${policy.name}, not set here`,
+        `${task.service} needs ${absent.join(', ')} in ${policy.name}, not set here`,
       )
     }
     const id = `t-${policy.name}-${engine.world.random.hex(6)}` as DeploymentId
@@ -80,7 +82,7 @@ export async function runTask(engine: Engine, scene: Scene, options: RunTaskOpti
         artifact: service.artifact,
         run: task.run,
         described: service.run,
-        variables: withAddresses(service.env, resolved.values, await addressesIn(target, release, session.signal)),
+        variables: withAddresses(service.env, resolved.values, addresses),
         secrets: secretNames(service.env),
         timeoutMs: task.timeoutMs,
       },
@@ -104,16 +106,4 @@ export async function runTask(engine: Engine, scene: Scene, options: RunTaskOpti
   } finally {
     await session.close()
   }
-}
-
-async function addressesIn(
-  target: Target,
-  release: Release,
-  signal: AbortSignal,
-): Promise<Record<ServiceName, string>> {
-  const observation = await target.observe(Object.keys(release.services), signal)
-  if (!observation.reachable) return {}
-  return Object.fromEntries(
-    Object.entries(observation.services).flatMap(([name, { url }]) => (url === null ? [] : [[name, url]])),
-  )
 }

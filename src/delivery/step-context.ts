@@ -3,6 +3,7 @@ import type { Candidate, DeploymentId, DeploymentPlan, EnvironmentPolicy, Servic
 import type { DeploymentNote, TargetContext } from '../ports/index.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
 import type { Engine } from './engine.ts'
+import { type Surroundings, surroundingsIn } from './service-variables.ts'
 import type { Session } from './session.ts'
 
 /** What a person decided about hooks whose outcome nobody knows. */
@@ -44,16 +45,9 @@ function noteOf({ engine, id, candidate, plan }: DeploymentRun, step: string): D
   return { id, candidate, actor: engine.world.actor, together }
 }
 
-/** Addresses may be new since the plan was made. */
-export async function addressesNow(run: DeploymentRun, signal: AbortSignal): Promise<Record<ServiceName, string>> {
-  const addresses = { ...run.gathered.addresses }
-  for (const name of Object.keys(run.policy.targets)) {
-    const target = await run.engine.world.target(run.policy, name)
-    const observation = await target.observe(Object.keys(run.gathered.facts.release.services), signal)
-    if (!observation.reachable) continue
-    for (const [service, observed] of Object.entries(observation.services)) {
-      if (observed.url !== null) addresses[service] = observed.url
-    }
-  }
-  return addresses
+/** Addresses and outputs may be new since the plan was made. */
+export async function surroundingsNow(run: DeploymentRun, signal: AbortSignal): Promise<Surroundings> {
+  const { addresses, outputs, facts } = run.gathered
+  const now = await surroundingsIn(run.engine, run.policy, facts.release, signal)
+  return { addresses: { ...addresses, ...now.addresses }, outputs: { ...outputs, ...now.outputs } }
 }

@@ -1,8 +1,8 @@
 /** Whether what was deployed does what it must: a command in a clean checkout, or an HTTP probe. */
 import { erroredError, passed, reason, type ServiceName, type Verdict, type Verification } from '../model/index.ts'
 import type { StageToVerify } from '../ports/index.ts'
-import { verificationVariables } from './deployment-facts.ts'
-import { addressesNow, type StepContext } from './step-context.ts'
+import { verificationVariables } from './service-variables.ts'
+import { type StepContext, surroundingsNow } from './step-context.ts'
 import { prepareOf } from './study.ts'
 
 /** A new set is healthy when it is verified: what it does not answer soon it does not answer. People may be asking it, too. */
@@ -15,7 +15,8 @@ export async function verify(
   elsewhere: Readonly<Record<ServiceName, string>> = {},
 ): Promise<Verdict> {
   const { world } = run.engine
-  const addresses = { ...(await addressesNow(run, signal)), ...elsewhere }
+  const now = await surroundingsNow(run, signal)
+  const addresses = { ...now.addresses, ...elsewhere }
   if (verification.kind === 'http') {
     const base = addresses[verification.service]
     if (base === undefined) {
@@ -34,12 +35,10 @@ export async function verify(
       signal,
     )
   }
-  const variables = verificationVariables(verification.env, run.gathered, addresses)
-  if (variables.missing.length > 0) {
-    throw erroredError(
-      'VARIABLE_MISSING',
-      `verification ${verification.name} needs ${variables.missing.join(', ')}, not set here`,
-    )
+  const variables = verificationVariables(verification.env, run.gathered, { ...now, addresses })
+  const absent = [...variables.missing, ...variables.awaited]
+  if (absent.length > 0) {
+    throw erroredError('VARIABLE_MISSING', `verification ${verification.name} needs ${absent.join(', ')}, not set here`)
   }
   return await world.builder.runInCheckout(
     {

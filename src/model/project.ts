@@ -214,6 +214,8 @@ export type EnvironmentVariable =
   | { kind: 'from'; from: string; secret: boolean; default: string | null }
   /** The address (`http://host:port`) of another service in the same environment. */
   | { kind: 'service'; service: ServiceName }
+  /** What infrastructure in the same environment came to: an output of a stack, known once that has been rolled out. */
+  | { kind: 'output'; service: ServiceName; output: string; secret: boolean; default: string | null }
 
 export type Environment = EnvironmentPolicy & { recipe: EnvironmentRecipe }
 

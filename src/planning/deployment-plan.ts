@@ -202,7 +202,27 @@ function planServices(facts: DeploymentFacts, leaving: readonly Leaving[]): Plan
     })
   }
   for (const { name, from, reasons } of leaving) planned.push({ name, from, to: null, action: 'remove', reasons })
-  return planned
+  return withUsersOfOutputs(planned, facts)
+}
+
+/** What infrastructure comes to may be new once it has rolled: who is given it is told. Where it is not, nothing happens. */
+function withUsersOfOutputs(planned: readonly PlannedDeploy[], facts: DeploymentFacts): PlannedDeploy[] {
+  const rolling = new Set(planned.flatMap(({ name, action }) => (action === 'deploy' ? [name] : [])))
+  const givers = (name: ServiceName): ServiceName[] =>
+    Object.values(facts.release.services[name]?.env ?? {}).flatMap((variable) =>
+      variable.kind === 'output' && rolling.has(variable.service) ? [variable.service] : [],
+    )
+  const told = planned.map((service): PlannedDeploy => {
+    const [giver] = service.action === 'none' && service.to !== null ? givers(service.name) : []
+    if (giver === undefined || !facts.release.services[service.name]?.run) return service
+    const why = reason(
+      'output-may-change',
+      `${service.name} is given outputs of ${giver}, which is rolled out before it`,
+    )
+    return { ...service, action: 'deploy', reasons: [why], ...previewOf(service.name, facts) }
+  })
+  const isSettled = told.every(({ action }, index) => action === planned[index]?.action)
+  return isSettled ? told : withUsersOfOutputs(told, facts)
 }
 
 /** A service that is, or may be, where the release does not want it. */

@@ -40,6 +40,8 @@ export type ObservedService = {
   hosts?: HostObservation[]
   /** A rollout in stages is on its way: percent of new requests that go to the new set. */
   newSet?: { weight: number }
+  /** Of infrastructure: values by name that other services are given. */
+  outputs?: Record<string, string>
   detail?: string
 }
 

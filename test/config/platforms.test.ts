@@ -67,3 +67,31 @@ describe('accounts of AWS', () => {
     ])
   })
 })
+
+describe('outputs of infrastructure', () => {
+  const network = '  network: { path: network, run: apply }\n'
+
+  it('are named with their service, which is rolled out before', () => {
+    const parsed = parse(service(`    env: { DATABASE: { from: network.Url, secret: true } }\n${network}`))
+    assert.ok('project' in parsed, JSON.stringify(parsed))
+    const { web } = parsed.project.services
+    assert.deepEqual(web?.env['DATABASE'], {
+      kind: 'output',
+      service: 'network',
+      output: 'Url',
+      secret: true,
+      default: null,
+    })
+    assert.deepEqual(web?.deployAfter, ['network'])
+  })
+
+  it('come from a service that is there, and go round in no circle', () => {
+    assert.deepEqual(problemsIn(service(`    env: { A: { from: netwrok.Url } }\n${network}`)), [
+      'UNKNOWN_SERVICE unknown service `netwrok`: did you mean `network`?',
+    ])
+    const circle = '  network: { path: network, run: apply, deployAfter: [web] }\n'
+    assert.deepEqual(problemsIn(service(`    env: { A: { from: network.Url } }\n${circle}`)), [
+      'CYCLE `deployAfter` goes round in a circle: `web` → `network` → `web`',
+    ])
+  })
+})

@@ -28,6 +28,7 @@ test('a service receives what it names, and nothing else that the source has', (
     secrets: ['redis://:hunter2@cache'],
     missing: [],
     services: { PRODUCTS: 'products' },
+    awaited: [],
   })
 })
 
@@ -38,6 +39,7 @@ test('what the source lacks is named by its name there, once', () => {
     secrets: [],
     missing: ['HOST', 'TOKEN'],
     services: {},
+    awaited: [],
   })
 })
 

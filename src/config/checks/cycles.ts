@@ -2,6 +2,7 @@
 import type { PlacedMistake } from '../explain-issue.ts'
 import type { Path } from '../yaml-source.ts'
 import type { Check } from './check.ts'
+import { outputsUsedBy } from './outputs.ts'
 
 type Edge = { from: string; to: string; path: Path }
 
@@ -16,9 +17,10 @@ export const checkCycles: Check = function* ({ document }) {
   ])
   yield* cycles(buildOrder, 'what services are built from (`needs`, `artifact.of`)')
 
-  const deployOrder = services.flatMap(([name, service]) =>
-    edges(name, service.deployAfter, ['services', name, 'deployAfter']),
-  )
+  const deployOrder = services.flatMap(([name, service]) => [
+    ...edges(name, service.deployAfter, ['services', name, 'deployAfter']),
+    ...outputsUsedBy(service).map((to) => ({ from: name, to, path: ['services', name, 'env'] })),
+  ])
   yield* cycles(deployOrder, '`deployAfter`')
 
   const environmentOrder = Object.entries(document.environments).flatMap(([name, environment]) =>

@@ -3,6 +3,7 @@ import { checkAws } from './aws.ts'
 import type { Check } from './check.ts'
 import { checkCycles } from './cycles.ts'
 import { checkEnvironments } from './environments.ts'
+import { checkOutputs } from './outputs.ts'
 import { checkPlatforms } from './platforms.ts'
 import { checkRoutes } from './routes.ts'
 import { checkServices } from './services.ts'
@@ -20,6 +21,7 @@ export const checks: readonly Check[] = [
   checkRoutes,
   checkTargets,
   checkEnvironments,
+  checkOutputs,
   checkPlatforms,
   checkAws,
   checkSigners,

@@ -16,8 +16,17 @@ const literalSchema = plainValueSchema.superRefine((value, context) => {
   })
 })
 
+/** `network.DatabaseUrl`: an output of a service that is infrastructure. */
+const outputPattern = /^([a-z][a-z0-9-]*)\.([A-Za-z0-9][\w-]*)$/
+
+const sourceSchema = z.union([variableNameSchema, z.string().regex(outputPattern)], {
+  error: mustBe('the name of a variable, or an output such as `network.DatabaseUrl`'),
+})
+
 const fromSource = object({
-  from: variableNameSchema.describe("Its name in the environment's variable source, without the prefix."),
+  from: sourceSchema.describe(
+    "Its name in the environment's variable source, without the prefix; or an output of infrastructure, `service.output`.",
+  ),
   secret: flag(false).describe('Whether its value is hidden in logs and errors, and compared by fingerprint only.'),
   default: literalSchema.optional().describe('Its value where the source has none.'),
 })
@@ -26,14 +35,12 @@ const fromSource = object({
     title: 'Variable from a source',
     description: "Read from the environment's variables when deploying.",
   })
-  .transform(
-    ({ from, secret, default: fallback }): EnvironmentVariable => ({
-      kind: 'from',
-      from,
-      secret,
-      default: fallback ?? null,
-    }),
-  )
+  .transform(({ from, secret, default: fallback = null }): EnvironmentVariable => {
+    const [, service, output] = outputPattern.exec(from) ?? []
+    return service !== undefined && output !== undefined
+      ? { kind: 'output', service, output, secret, default: fallback }
+      : { kind: 'from', from, secret, default: fallback }
+  })
 
 const addressOf = object({ service: nameSchema.describe('A service that has a `run.port`.') })
   .meta({

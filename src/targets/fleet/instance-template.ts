@@ -34,7 +34,7 @@ export function templateOf(
     ...runOf(run),
     env: { ...environmentOf(desired, variables), ...urls },
     secrets: Object.entries(desired.env).flatMap(([name, variable]) =>
-      variable.kind === 'from' && variable.secret ? [name] : [],
+      (variable.kind === 'from' || variable.kind === 'output') && variable.secret ? [name] : [],
     ),
     replicas,
   }
@@ -59,7 +59,8 @@ function environmentOf(desired: DesiredService, variables: Readonly<Record<strin
   const env: Record<string, string> = { ...variables }
   for (const [name, variable] of Object.entries(desired.env)) {
     if (variable.kind === 'value') env[name] = variable.value
-    if (variable.kind === 'from' && env[name] === undefined && variable.default !== null) env[name] = variable.default
+    if (variable.kind !== 'from' && variable.kind !== 'output') continue
+    if (env[name] === undefined && variable.default !== null) env[name] = variable.default
   }
   return env
 }

@@ -24,7 +24,7 @@ export function variablesOf({ desired, variables, namespace }: VariablesRequest)
   for (const [name, variable] of Object.entries(desired.env)) {
     if (variable.kind === 'value') values[name] = variable.value
     if (variable.kind === 'service') values[name] = serviceUrl(variable.service, namespace)
-    if (variable.kind === 'from') {
+    if (variable.kind === 'from' || variable.kind === 'output') {
       if (values[name] === undefined && variable.default !== null) values[name] = variable.default
       if (variable.secret) secrets.add(name)
     }

@@ -2,6 +2,7 @@
 import type { Engine, Scene } from '../delivery/index.ts'
 import { minSecretLength, unmaskableSecrets } from '../masking/index.ts'
 import type { EnvironmentPolicy, EnvironmentVariable } from '../model/index.ts'
+import type { Target } from '../ports/index.ts'
 import { bad, type Finding } from './finding.ts'
 
 export async function examineEnvironment(
@@ -16,7 +17,8 @@ export async function examineEnvironment(
   const targets = Object.keys(policy.targets).map((target) => examineTarget(engine, scene, policy, target, signal))
   const { examineHosts } = await import('./hosts.ts')
   const hosts = examineHosts(policy, signal)
-  return [...(await examineVariables(engine, scene, policy, signal)), ...(await hosts), ...(await Promise.all(targets))]
+  const found = (await Promise.all(targets)).flat()
+  return [...(await examineVariables(engine, scene, policy, signal)), ...(await hosts), ...found]
 }
 
 async function examineVariables(
@@ -80,11 +82,31 @@ async function examineTarget(
   policy: EnvironmentPolicy,
   name: string,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<Finding[]> {
   const about = aboutOf(policy)
   try {
     const target = await world.target(policy, name)
-    const observation = await target.observe(Object.keys(project.services), signal)
+    // Without a right the target may not even be looked at: what is missing comes first.
+    const examined = (await target.examine?.(Object.keys(project.services), signal)) ?? []
+    const needs = examined.map(
+      ({ isWell, message, hint }): Finding => ({
+        ...{ about, verdict: isWell ? 'good' : 'bad', message: `target ${name}: ${message}` },
+        ...(hint === undefined ? {} : { hint }),
+      }),
+    )
+    return [...needs, await answers(target, { about, name, services: Object.keys(project.services) }, signal)]
+  } catch (error) {
+    return [bad(about, error)]
+  }
+}
+
+async function answers(
+  target: Target,
+  { about, name, services }: { about: string; name: string; services: readonly string[] },
+  signal: AbortSignal,
+): Promise<Finding> {
+  try {
+    const observation = await target.observe(services, signal)
     if (!observation.reachable) {
       return { about, verdict: 'bad', message: observation.reasons.map((reason) => reason.message).join('; ') }
     }

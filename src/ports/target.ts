@@ -134,6 +134,9 @@ export type TargetContext = {
 /** What a preview is made of lies in artifacts. */
 export type PlanContext = Pick<TargetContext, 'signal' | 'artifacts'>
 
+/** Something that a delivery needs. */
+export type Examined = { isWell: boolean; message: string; hint?: string }
+
 /** A change that someone made past Trunkline. */
 export type Drift = {
   service: ServiceName
@@ -181,6 +184,8 @@ export type Target = {
   findDrift?(services: readonly ServiceName[], signal: AbortSignal): Promise<Drift[]>
   /** Whether each delivery puts such changes back; else only a person's word does. */
   readonly repairsDrift?: boolean
+  /** For `doctor`: whether what a delivery needs there (rights, tokens) is given. Asks, and changes nothing. */
+  examine?(services: readonly ServiceName[], signal: AbortSignal): Promise<Examined[]>
   /** Lets go of connections; the target may be used again. */
   close?(): Promise<void>
 }

@@ -65,6 +65,8 @@ export type ServiceStatus = {
   hosts?: HostObservation[]
   /** A rollout in stages is on its way: percent of new requests that go to the new set. */
   newSet?: { weight: number }
+  /** What its platform says of it: what it waits for, why it is not well. */
+  detail?: string
 }
 
 /** One line of `log`: the ledger's commit and the event in it. */

@@ -107,6 +107,7 @@ function describe(
       url: seen?.url ?? null,
       ...(seen?.hosts === undefined ? {} : { hosts: seen.hosts }),
       ...(seen?.newSet === undefined ? {} : { newSet: seen.newSet }),
+      ...(seen?.detail === undefined ? {} : { detail: seen.detail }),
     }
   })
   return {

@@ -13,7 +13,7 @@ import {
   type ServiceName,
   type Verdict,
 } from '../../model/index.ts'
-import type { Clock, Target } from '../../ports/index.ts'
+import type { Clock, Examined, Target } from '../../ports/index.ts'
 import { openDeploying } from './deploy.ts'
 import { openFollower } from './following/follower.ts'
 import { findImageDrift, type ObserveOptions, observeServices } from './observe.ts'
@@ -106,6 +106,13 @@ export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
       })
     },
     findDrift: (services, signal) => findImageDrift(observing, services, signal),
+    async examine(_services, signal): Promise<Examined[]> {
+      const found = pullRequests()
+      if (found === null) return []
+      // Of no deployment: what is asked is whether the token may ask.
+      await found.find(`trunkline/${environment}/doctor`, branch, signal)
+      return [{ isWell: true, message: `the token for pull requests is taken by ${config.pullRequest?.api}` }]
+    },
     close: async () => await session?.close(),
     jobOutcome: async () => ({ kind: 'never-started' }),
     // biome-ignore lint/correctness/useYield: there is nothing to read

@@ -10,6 +10,7 @@ import type { RolloutRequest, Target, TargetContext } from '../../ports/index.ts
 import { standingOf } from './apply/standing.ts'
 import { type Clusters, type KubernetesTargetOptions, openClusters } from './clusters.ts'
 import { ensureEverywhere, imageIn, renderRequestOf, rolloutBasics } from './ensure.ts'
+import { examineClusters } from './examine.ts'
 import { fingerprintKey, fingerprintWith } from './fingerprint-key.ts'
 import { isStill } from './health/health.ts'
 import { allObjects, readInventory } from './inventory.ts'
@@ -96,6 +97,8 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     },
 
     findDrift: (services, signal) => driftOnClusters(clusters, services, signal),
+
+    examine: (services, signal) => examineClusters(clusters, services, signal),
 
     async close() {
       await Promise.all(clusters.openers.map((open) => open.close()))

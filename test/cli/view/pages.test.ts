@@ -93,6 +93,15 @@ const status: StatusDocument = {
           inputHash: null,
           instances: { ready: 1, desired: 2 },
           url: 'http://127.0.0.1:8080',
+          detail: 'Deployment carts: 1 of 2 pods are available',
+        },
+        {
+          name: 'web',
+          artifact: digest('web'),
+          inputHash: null,
+          instances: { ready: 1, desired: 1 },
+          url: null,
+          detail: 'Synced, Healthy',
         },
       ],
     },
@@ -125,7 +134,7 @@ describe('status page', () => {
       renderStatus(status, style, { nowMs }),
       page(`
         environment  version  health   instances  commit        since
-        stage        c0ffee0  healthy  1/2        c0ffee000000  10 min ago
+        stage        c0ffee0  healthy  2/3        c0ffee000000  10 min ago
         prod         nothing  -        -
 
         stage
@@ -143,13 +152,16 @@ describe('status page', () => {
     )
   })
 
-  test('shows the services of each environment when asked', () => {
+  test('shows the services of each environment when asked, and of one that is not whole why', () => {
     const lines = renderStatus(status, style, { nowMs, services: true })
-    assert.deepEqual(lines.slice(0, 4), [
+    assert.deepEqual(lines.slice(0, 7), [
       'stage  c0ffee0 healthy c0ffee000000 10 min ago',
       '  failed 77aa21c 11 min ago, rolled back to c0ffee0',
       '    a purchase ended with exit code 1',
       `  carts  1/2 ●○  ${digest('carts').slice(7, 19)}  http://127.0.0.1:8080`,
+      `  web    1/1 ●   ${digest('web').slice(7, 19)}`,
+      '  carts: Deployment carts: 1 of 2 pods are available',
+      '',
     ])
   })
 })

@@ -94,6 +94,19 @@ for (const [api, how] of [
   })
 }
 
+test('doctor hears whether the host takes the token, and opens nothing', async () => {
+  await using shop = await hosted('github')
+  const { signal } = new AbortController()
+  const [well] = (await shop.open().examine?.([], signal)) ?? []
+  assert.deepEqual(well, { isWell: true, message: 'the token for pull requests is taken by github' })
+  await assert.rejects(async () => await shop.open({}).examine?.([], signal), { code: 'VARIABLE_MISSING' })
+  await assert.rejects(async () => await shop.open({ MANIFEST_TOKEN: 'expired' }).examine?.([], signal), {
+    kind: 'refused',
+    code: 'HOST_REFUSED',
+  })
+  assert.deepEqual(shop.host.requests, [])
+})
+
 describe('a pull request', () => {
   test('that was opened before is found again by another controller', async () => {
     await using shop = await hosted('github')

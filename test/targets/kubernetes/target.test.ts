@@ -227,12 +227,39 @@ describe('a Kubernetes target', { skip: kubernetesMissing(), timeout: 300_000 },
     const target = targetFor({ namespace, createNamespace: false }, kubeconfig)
     const request = requestOf(releaseOf(digest('a')), 'carts', { LEVEL: 'info', TOKEN: 'correct-horse-battery' })
     await assert.rejects(target.ensure(request, context()), /deployer.*cannot/)
+    const [before] = (await target.examine?.(['carts'], signal)) ?? []
+    assert.equal(before?.isWell, false)
+    assert.match(before.message, /may not get, .*patch, .*secrets; .*deployments\.apps; .*get pods\/log in namespace/)
     await cluster.apply(await documentedRights(namespace))
     assert.deepEqual(
       await until('the rights to be known', async () => await target.ensure(request, context()).catch(() => null)),
       { ok: true },
     )
     assert.deepEqual(await target.verify(request, context()), { ok: true })
+    assert.deepEqual(
+      (await target.examine?.(['carts'], signal))?.map(({ isWell }) => isWell),
+      [true],
+    )
+    await cluster.kubectl(
+      '-n',
+      namespace,
+      'patch',
+      'role',
+      'trunkline',
+      '--type=json',
+      '-p',
+      '[{"op":"remove","path":"/rules/4"}]',
+    )
+    const lacking = await until('the right to be gone', async () => {
+      const [found] = (await target.examine?.(['carts'], signal)) ?? []
+      return found?.isWell === false ? found : null
+    })
+    assert.match(
+      lacking.message,
+      /may not get, list, watch, create, patch, delete poddisruptionbudgets\.policy in namespace/,
+    )
+    await cluster.apply(await documentedRights(namespace))
+    await until('the right to be back', async () => (await target.examine?.(['carts'], signal))?.[0]?.isWell === true)
     const job = {
       key: 'k',
       name: 'migrate',

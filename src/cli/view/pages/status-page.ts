@@ -34,6 +34,7 @@ export function renderStatus(status: StatusDocument, style: Style, options: Stat
         style,
         { indent: 2 },
       ),
+      ...environment.services.flatMap((service) => whyShort(service, pen)),
     ]),
     style,
   )
@@ -125,6 +126,12 @@ function failure(
     [pen.bad(`  ${kind} `), pen.plain(version), when, ...back],
     ...reasonLines(reasons, pen, { indent: 4, most: 2, evidence: false }),
   ]
+}
+
+/** What its platform says of a service that is not whole. */
+function whyShort({ name, instances, detail }: ServiceStatus, pen: Pen): Line[] {
+  if (detail === undefined || (instances !== null && instances.ready >= instances.desired)) return []
+  return [[pen.warn(`  ${name}: `), pen.plain(detail)]]
 }
 
 /** The service, and under it each of its hosts where it runs on several. */

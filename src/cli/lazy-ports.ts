@@ -21,7 +21,7 @@ export function lazyBuilder(options: LazyBuilderOptions): Builder & { close(): P
   }
   return {
     identity: builderIdentity(options.environment),
-    platform: on?.[on.kind].platform ?? builderPlatform(),
+    platform: on === null ? builderPlatform() : platformOf(on),
     ...(parallel === null ? {} : { atOnce: parallel }),
     check: async (request, context) => (await open()).check(request, context),
     build: async (request, context) => (await open()).build(request, context),
@@ -31,15 +31,21 @@ export function lazyBuilder(options: LazyBuilderOptions): Builder & { close(): P
   }
 }
 
+const platformOf = (on: WorkplaceConfig): string =>
+  on.kind === 'kubernetes' ? on.kubernetes.platform : on.codebuild.platform
+
 async function openLocal(options: BuilderOptions): Promise<Builder> {
   const { createBuilder } = await import('../building/index.ts')
   return createBuilder(options)
 }
 
 async function openElsewhere(options: LazyBuilderOptions, on: WorkplaceConfig): Promise<Builder> {
-  const { project, root, environment, home, source, artifacts } = options
+  const { project, root, environment, home, source, artifacts, clock } = options
   const { createWorkplaceBuilder, openWorkplace } = await import('../workplaces/index.ts')
-  const workplace = await openWorkplace(on, { project: project.name, root, variables: environment })
+  const workplace = await openWorkplace(on, {
+    ...{ project: project.name, root, variables: environment, clock },
+    aws: project.aws ?? null,
+  })
   return createWorkplaceBuilder({
     ...{ workplace, source, artifacts, environment, project: project.name, workDirectory: home.work },
     local: lazyBuilder({ ...options, project: { ...project, builds: { ...project.builds, on: null } } }),

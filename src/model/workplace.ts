@@ -8,7 +8,21 @@ export type BuildSettings = {
   parallel: number | null
 }
 
-export type WorkplaceConfig = { kind: 'kubernetes'; kubernetes: KubernetesWorkplace }
+export type WorkplaceConfig =
+  | { kind: 'kubernetes'; kubernetes: KubernetesWorkplace }
+  | { kind: 'codebuild'; codebuild: CodeBuildWorkplace }
+
+/** Builds of a CodeBuild project, in the account and region of the project's `aws`. */
+export type CodeBuildWorkplace = {
+  /** Says what rights builds have, how large they are, and where they run. */
+  project: string
+  /** In place of the project's own; null: that. */
+  image: string | null
+  /** As Node names it: `linux/x64`. */
+  platform: string
+  /** How long a build may wait in the queue. */
+  startTimeoutMs: number
+}
 
 /** Jobs of a cluster. */
 export type KubernetesWorkplace = {

@@ -71,7 +71,11 @@ export function createWorkplaceBuilder(options: WorkplaceBuilderOptions): Builde
         ...{ order, title, service, variables, project: options.project, timeoutMs: patienceFor(work) },
         ticket: { version: 1, order, commit, store: options.store, aws: options.aws, services: [...options.services] },
       },
-      { signal, log: (line) => context.log(mask(sanitizeTerminal(line))) },
+      {
+        signal,
+        log: (line) => context.log(mask(sanitizeTerminal(line))),
+        hasOutcome: async (run) => (await findOutcome(artifacts.forService(service), order, run, signal)) !== null,
+      },
     )
     const result = await findOutcome(artifacts.forService(service), order, end.run, signal)
     // What is green stays for a controller that comes back before all is on record; all else is to be done anew.

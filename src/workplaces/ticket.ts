@@ -22,8 +22,8 @@ const awsSchema = z.object({ region: z.string(), account: z.string().nullable(),
 const ticketSchema = z.object({
   version: z.literal(1),
   order: digestSchema,
-  /** Tells this execution of the order from others. */
-  run: z.string().min(1),
+  /** Tells this execution of the order from others; where the workplace gives it a name, the variable that has it. */
+  run: z.union([z.string().min(1), z.object({ from: z.string() })]),
   /** Whose delivery asked for it first. */
   commit: z
     .string()
@@ -35,23 +35,31 @@ const ticketSchema = z.object({
   services: z.array(z.string()),
 })
 
-export type Ticket = z.output<typeof ticketSchema>
+export type WrittenTicket = z.output<typeof ticketSchema>
+export type Ticket = WrittenTicket & { run: string }
 
-export const writeTicket = (ticket: Ticket): string => JSON.stringify(ticket)
+export const writeTicket = (ticket: WrittenTicket): string => JSON.stringify(ticket)
 
 /** Usage error `NO_WORK`, `BAD_TICKET`. */
-export function readTicket(text: string | undefined): Ticket {
+export function readTicket(environment: NodeJS.ProcessEnv): Ticket {
+  const text = environment[ticketVariable]
   if (!text) {
     throw usageError('NO_WORK', `there is no work: ${ticketVariable} is not set`, {
       hint: 'where builds run elsewhere Trunkline starts this by itself; nobody else needs it',
     })
   }
   const parsed = ticketSchema.safeParse(jsonOrNull(text))
-  if (parsed.success) return parsed.data
+  if (parsed.success) return { ...parsed.data, run: runOf(parsed.data, environment) }
   const [issue] = parsed.error.issues
   throw usageError('BAD_TICKET', `${ticketVariable} is no ticket: ${issue?.path.join('.')} ${issue?.message}`, {
     hint: 'the image of the workplace may hold another version of Trunkline than the one that delivers',
   })
+}
+
+function runOf({ run }: WrittenTicket, environment: NodeJS.ProcessEnv): string {
+  const name = typeof run === 'string' ? run : environment[run.from]
+  if (name) return name
+  throw usageError('BAD_TICKET', 'this run has no name: the variable that its ticket speaks of is not set')
 }
 
 function jsonOrNull(text: string): unknown {

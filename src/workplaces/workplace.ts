@@ -21,6 +21,8 @@ export type AssignmentContext = {
   signal: AbortSignal
   /** A line as the worker wrote it, which masks; and what the workplace itself has to say. */
   log(line: string): void
+  /** Whether an earlier run of the order has left an outcome: only then is it worth joining when it has ended. */
+  hasOutcome(run: string): Promise<boolean>
 }
 
 /** One execution of an order, over. What came of it the worker has put into the store. */

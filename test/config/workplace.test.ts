@@ -38,7 +38,8 @@ describe('where builds run', () => {
       startTimeout: 5m`),
     ).builds
     assert.equal(parallel, 20)
-    assert.deepEqual(on?.kubernetes, {
+    assert.ok(on?.kind === 'kubernetes')
+    assert.deepEqual(on.kubernetes, {
       access: { kubeconfig: null, context: 'ci' },
       namespace: 'builds',
       image: `registry.example:5000/team/ci:7@sha256:${'0'.repeat(64)}`,
@@ -54,7 +55,22 @@ describe('where builds run', () => {
     })
     const short = parse(shop(jobs)).builds
     assert.equal(short.parallel, 10)
-    assert.equal(short.on?.kubernetes.platform, 'linux/x64')
+    assert.ok(short.on?.kind === 'kubernetes')
+    assert.equal(short.on.kubernetes.platform, 'linux/x64')
+  })
+
+  it('is a project of CodeBuild, in the region that the project says', () => {
+    const builds = '{ on: { codebuild: { project: shop-builds } } }'
+    assert.deepEqual(parse(`${shop(builds)}aws: { region: eu-west-1 }\n`).builds, {
+      parallel: 10,
+      on: {
+        kind: 'codebuild',
+        codebuild: { project: 'shop-builds', image: null, platform: 'linux/x64', startTimeoutMs: 1_800_000 },
+      },
+    })
+    assert.deepEqual(problemsIn(shop(builds)), [
+      'REGION_MISSING builds run on CodeBuild, and the project has no region of AWS',
+    ])
   })
 
   it('elsewhere needs a store that is no folder of this machine', () => {
@@ -69,7 +85,7 @@ describe('where builds run', () => {
   it('is told as a mistake where it makes no sense', () => {
     const inJobs = (keys: string) => problemsIn(shop(`{ on: { kubernetes: { namespace: ci, image: ci, ${keys} } } }`))
     assert.deepEqual(problemsIn(shop('{ on: {} }')), [
-      'NOT_EXACTLY_ONE `on` says no kind of workplace: it needs `kubernetes`',
+      'NOT_EXACTLY_ONE `on` says no kind of workplace: it needs `kubernetes` or `codebuild`',
     ])
     assert.deepEqual(inJobs('platform: linux/amd64'), [
       'INVALID_VALUE `platform` must be a platform such as `linux/x64`, not "linux/amd64"',

@@ -1,19 +1,19 @@
 /** Where checks and builds run: the one map of the schemas of workplaces. */
 import * as z from 'zod'
 import type { BuildSettings, WorkplaceConfig } from '../../../model/index.ts'
-import { exactlyOne, type LaterWords, object, wholeNumber } from '../shapes.ts'
+import { exactlyOne, object, wholeNumber } from '../shapes.ts'
+import { codeBuildWorkplaceSchema } from './codebuild.ts'
 import { kubernetesWorkplaceSchema } from './kubernetes.ts'
 
 /** To add a workplace: its schema in a file beside this one, ending in its `WorkplaceConfig`, and a line here. */
 const workplaceSchemas = {
   kubernetes: kubernetesWorkplaceSchema.optional().describe('Jobs of a cluster.'),
+  codebuild: codeBuildWorkplaceSchema.optional().describe('Builds of AWS CodeBuild.'),
 }
 
 const kinds = Object.keys(workplaceSchemas)
-const later: LaterWords = { noun: 'workplace', words: ['codebuild'], available: kinds }
 
 const workplaceSchema = object(workplaceSchemas, {
-  later,
   expected: 'a mapping such as `{ kubernetes: { namespace: builds, image: registry.example/ci } }`',
 })
   .superRefine(exactlyOne('workplace', kinds))

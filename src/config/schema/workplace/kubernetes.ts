@@ -6,18 +6,21 @@ import { durationSchema } from '../duration.ts'
 import { listOf, mappingOf, mustBe, object, textWith } from '../shapes.ts'
 import { accessOf, clusterShape } from '../target/cluster.ts'
 
-const named = (expected: string, pattern: RegExp) =>
+export const named = (expected: string, pattern: RegExp) =>
   textWith(expected, (text) =>
     pattern.test(text) ? null : { code: 'INVALID_VALUE', message: `\`{key}\` must be ${expected}, not ${show(text)}` },
   )
 
 const namespace = named('a namespace', /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/)
 const objectName = named('a name of Kubernetes', /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/)
-const image = named(
+export const image = named(
   'an image such as `registry.example/ci@sha256:…`',
   /^[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?(?:\/[a-z0-9._-]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/,
 )
-const platform = named('a platform such as `linux/x64`', /^linux\/(?:x64|arm64|arm|ppc64|s390x|riscv64|loong64)$/)
+export const platform = named(
+  'a platform such as `linux/x64`',
+  /^linux\/(?:x64|arm64|arm|ppc64|s390x|riscv64|loong64)$/,
+)
 const quantity = z.union(
   [
     named('an amount such as `500m` or `2Gi`', /^\d+(?:\.\d+)?(?:[munkMGTPE]|[KMGTPE]i|e\d+)?$/),

@@ -3,7 +3,7 @@ import { type CommitId, type Fingerprint, isStaged, type Project, passed } from 
 import type { StateStore, Target, World } from '../../src/ports/index.ts'
 import type { Violation } from './checkers/index.ts'
 import type { Sabotage } from './sabotage.ts'
-import { configurationOf, firstFleetShape, secretMark, shapeCount, shapeOf } from './shop.ts'
+import { configurationOf, firstFleetShape, firstOrderedShape, secretMark, shapeCount, shapeOf } from './shop.ts'
 import { type Act, calm, noFate, type Story, writeStory } from './story.ts'
 import { trustMutations } from './trust-sabotages.ts'
 
@@ -67,6 +67,11 @@ type Configuration = {
     }
   >
 }
+
+/** Shops where a hook comes between services. */
+const amongServices = Array.from({ length: 4000 }, (_, seed) => writeStory(seed, 0)).filter(
+  ({ shape }) => shape >= firstOrderedShape,
+)
 
 /** The first shop of a kind. */
 function shopWhere(isIt: (configuration: Configuration) => boolean): number {
@@ -405,6 +410,15 @@ export const mutations: readonly Mutation[] = [
     breaks: 'liveness',
     stories: inStages,
     sabotage: { keepsSplit: true },
+  },
+  {
+    what: 'a hook that comes between services comes after them all',
+    breaks: 'order',
+    stories: amongServices,
+    sabotage: misjudges(({ recipe, ...environment }) => {
+      const { before, after } = recipe
+      return { ...environment, recipe: { ...recipe, before: [], after: [...before, ...after] } }
+    }),
   },
   ...trustMutations,
 ]

@@ -1,10 +1,13 @@
 /** The shops that histories are about: small projects of different shapes, each with a few variants of its configuration. */
-import { createChance } from './chance.ts'
+import { type Chance, createChance } from './chance.ts'
 import { ciKey, keyOfPerson } from './keys.ts'
 
 /** Platforms of a few lines; from here on services run on hosts of a fleet, and roll out in stages. */
 export const firstFleetShape = 24
 export const shapeCount = 32
+/** Platforms of a few lines again; the migration comes after a service and before all others. */
+export const firstOrderedShape = 32
+export const orderedShapes = 8
 export const variantCount = 16
 
 export type Shape = {
@@ -21,7 +24,7 @@ export function shapeOf(shape: number): Shape {
   const chance = createChance(shape, 11)
   const services = serviceNames.slice(0, chance.between(3, 6))
   const environments = chance.happens(0.5) ? ['stage', 'prod'] : ['stage', 'demo', 'prod']
-  if (shape >= firstFleetShape) {
+  if (shape >= firstFleetShape && shape < firstOrderedShape) {
     const hosts = ['web1', 'web2', 'web3'].slice(0, 1 + (shape % 3))
     return { services, environments, fencing: 'strict', hosts }
   }
@@ -111,7 +114,7 @@ export function configurationOf(
     services['jobs'] = jobs
   }
 
-  const hooks = hooksOf(chance, otherHooks === true)
+  const hooks = hooksOf(chance, { isOther: otherHooks === true, isOrdered: shape >= firstOrderedShape })
   const replicas = chance.between(1, 2) + (otherReplicas ? 1 : 0)
   const target = { fleet: { hosts: hosts ?? ['local'], replicas } }
   const onFailure = () =>
@@ -201,18 +204,22 @@ export function configurationOf(
   )
 }
 
-function hooksOf(chance: ReturnType<typeof createChance>, isOther: boolean): () => Document {
+type HookOptions = { isOther: boolean; isOrdered: boolean }
+
+function hooksOf(chance: Chance, { isOther, isOrdered }: HookOptions): () => Document {
   const migrate = {
     name: 'migrate',
     service: 'products',
     run: isOther ? 'migrate more' : 'migrate',
     idempotent: chance.happens(0.4),
     irreversible: chance.happens(0.3),
+    ...(isOrdered ? { deployAfter: [isOther ? 'products' : 'carts'] } : {}),
   }
   const warm = { name: 'warm', service: 'carts', run: 'warm', idempotent: chance.happens(0.6) }
   const undo = { name: 'migrate', service: 'products', run: 'unmigrate', idempotent: true }
   const flush = { name: 'flush', service: 'carts', run: 'flush', idempotent: chance.happens(0.5) }
-  const [hasMigrate, hasWarm, hasUndo, hasFlush] = [0.6, 0.4, 0.5, 0.3].map((share) => chance.happens(share))
+  const shares = [isOrdered ? 1 : 0.6, 0.4, 0.5, 0.3]
+  const [hasMigrate, hasWarm, hasUndo, hasFlush] = shares.map((share) => chance.happens(share))
   return () => ({
     before: hasMigrate ? [migrate] : [],
     after: hasWarm ? [warm] : [],

@@ -2,7 +2,7 @@
 import type { HookDecision } from '../../src/delivery/step-context.ts'
 import type { EnvironmentName } from '../../src/model/index.ts'
 import { type Chance, createChance } from './chance.ts'
-import { firstFleetShape, shapeCount, shapeOf } from './shop.ts'
+import { firstFleetShape, firstOrderedShape, orderedShapes, shapeCount, shapeOf } from './shop.ts'
 import type { FaultRates } from './simulated-process.ts'
 
 /** What befalls the process that carries an action out. Times count from its start. */
@@ -85,9 +85,7 @@ const signedOfAHundred = 2
 /** `fleets`: so many of a hundred stories are about a fleet. */
 export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Story {
   const chance = createChance(seed, 7)
-  const shape = chance.happens(fleets / 100)
-    ? firstFleetShape + chance.below(shapeCount - firstFleetShape)
-    : chance.below(firstFleetShape)
+  const shape = writeShape(seed, chance, fleets)
   const { environments } = shapeOf(shape)
   const trouble = chance.pick([0, 0.5, 1, 2])
   const rates: FaultRates = {
@@ -137,6 +135,16 @@ export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Sto
     actions,
     faults: writeFaults(chance, environments, trouble, atMs),
   }
+}
+
+/** In a few of a hundred histories a hook comes between services. */
+const orderedOfAHundred = 4
+
+function writeShape(seed: number, chance: Chance, fleets: number): number {
+  if (chance.happens(fleets / 100)) return firstFleetShape + chance.below(shapeCount - firstFleetShape)
+  const shape = chance.below(firstFleetShape)
+  const ordering = createChance(seed, 19)
+  return ordering.happens(orderedOfAHundred / 100) ? firstOrderedShape + ordering.below(orderedShapes) : shape
 }
 
 function writeForgeries(chance: Chance, environments: EnvironmentName[]): Act[] {

@@ -16,7 +16,11 @@ import type { History } from '../simulate-history.ts'
 import { forger } from '../simulated-remote.ts'
 import { parseConfiguration } from '../simulated-world.ts'
 
-export type Violation = { invariant: number | 'liveness' | 'ledger' | 'stages' | 'trust'; atMs: number; text: string }
+export type Violation = {
+  invariant: number | 'liveness' | 'ledger' | 'stages' | 'trust' | 'order'
+  atMs: number
+  text: string
+}
 
 export type Entry = { event: LedgerEvent; atMs: number; process: number; commit: CommitId; push: number }
 

@@ -11,6 +11,7 @@ import {
   yankedNeverRunsAgain,
 } from './gates.ts'
 import { everythingMoves } from './liveness.ts'
+import { hooksComeBetweenServices } from './order.ts'
 import {
   capacityNeverDrops,
   hooksRunOnce,
@@ -41,6 +42,7 @@ const checkers: ReadonlyArray<(evidence: Evidence) => Violation[]> = [
   ledgerOnlyGrows,
   stagesAreKept,
   forgeriesNeverCount,
+  hooksComeBetweenServices,
   everythingMoves,
   noBugs,
 ]

@@ -45,7 +45,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
     'git',
     'config/yaml-depth.ts',
   ],
-  'kubernetes-api': ['model', 'process'],
+  'kubernetes-api': ['model', 'process', 'aws', 'clock'],
   workplaces: ['model', 'ports', 'hashing', 'masking', 'home', 'artifacts', 'building', 'aws', 'kubernetes-api'],
   notifications: ['model', 'ports', 'masking', 'hashing'],
   delivery: [

@@ -42,7 +42,7 @@ export function openCredentials(connection: ClusterConnection, variables: NodeJS
     },
     refused(credentials) {
       if (known === credentials) known = null
-      return user.kind === 'exec' || user.kind === 'token-file'
+      return user.kind === 'exec' || user.kind === 'eks' || user.kind === 'token-file'
     },
   }
 }
@@ -70,6 +70,11 @@ async function make(
     case 'basic': {
       const pair = Buffer.from(`${user.username}:${user.password}`).toString('base64')
       return { ...none, authorization: `Basic ${pair}` }
+    }
+    case 'eks': {
+      const { tokenForEks } = await import('./eks-access.ts')
+      const { token, expiresAtMs } = await tokenForEks(user, variables, signal)
+      return { ...none, authorization: `Bearer ${token}`, expiresAtMs }
     }
     case 'exec':
       return await fromPlugin(user, connection, variables, signal)

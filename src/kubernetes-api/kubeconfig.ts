@@ -8,7 +8,8 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import * as z from 'zod'
-import { type ClusterAccess, erroredError, usageError } from '../model/index.ts'
+import { type AwsAccess, type ClusterAccess, erroredError, usageError } from '../model/index.ts'
+import { eksUser } from './eks-user.ts'
 
 export type ClusterConnection = {
   /** For people: the context's name, or where the pod runs. */
@@ -33,6 +34,8 @@ export type ClusterUser =
   | { kind: 'token-file'; file: string }
   | { kind: 'basic'; username: string; password: string }
   | { kind: 'exec'; exec: ExecPlugin; directory: string }
+  /** A token that is made here. `variables` are the plugin's own, over the process's. */
+  | { kind: 'eks'; cluster: string; access: AwsAccess; variables: Record<string, string> }
 
 export type ExecPlugin = {
   apiVersion: string
@@ -92,15 +95,21 @@ export type ConnectionSurroundings = {
   /** What relative paths of the configuration start from. */
   root: string
   variables: NodeJS.ProcessEnv
+  /** Of the environment: for clusters of EKS that are named by their name alone. */
+  aws?: AwsAccess | null
 }
 
 const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** Reads files, contacts nothing. */
+/** Reads files; only a cluster of EKS that is named by its name alone is asked for. */
 export async function findConnection(
   access: ClusterAccess,
   surroundings: ConnectionSurroundings,
 ): Promise<ClusterConnection> {
+  if (access.eks !== undefined) {
+    const { connectionToEks } = await import('./eks-access.ts')
+    return await connectionToEks(access.eks, surroundings.aws ?? null, surroundings.variables)
+  }
   const files = filesOf(access, surroundings)
   const present = files.filter((file) => existsSync(file))
   if (present.length === 0) {
@@ -111,7 +120,7 @@ export async function findConnection(
     })
   }
   const configs = await Promise.all(present.map(readKubeconfig))
-  return await connectionOf(configs, access)
+  return await connectionOf(configs, access, surroundings)
 }
 
 function filesOf({ kubeconfig }: ClusterAccess, { root, variables }: ConnectionSurroundings): string[] {
@@ -137,7 +146,11 @@ const unreadable = (file: string, why: string) =>
   usageError('KUBECONFIG_UNREADABLE', `the kubeconfig ${file} cannot be read: ${why}`)
 
 /** The first file that has a name decides about it, as kubectl merges them. */
-async function connectionOf(configs: readonly Kubeconfig[], access: ClusterAccess): Promise<ClusterConnection> {
+async function connectionOf(
+  configs: readonly Kubeconfig[],
+  access: ClusterAccess,
+  { variables }: ConnectionSurroundings,
+): Promise<ClusterConnection> {
   const where = configs.map(({ file }) => file).join(', ')
   const wanted = access.context ?? configs.map((config) => config['current-context']).find((name) => name !== undefined)
   if (wanted === undefined) {
@@ -172,7 +185,9 @@ async function connectionOf(configs: readonly Kubeconfig[], access: ClusterAcces
     skipVerification: given['insecure-skip-tls-verify'] === true,
     proxy: given['proxy-url'] ?? null,
     namespace: context.namespace ?? null,
-    user: user?.entry.user ? await userOf(user.entry.user, user.file, context.user ?? '') : { kind: 'anonymous' },
+    user: user?.entry.user
+      ? await userOf(user.entry.user, user.file, context.user ?? '', variables)
+      : { kind: 'anonymous' },
   }
 }
 
@@ -188,7 +203,12 @@ function firstNamed<List extends keyof Lists>(configs: readonly Kubeconfig[], li
   return null
 }
 
-async function userOf(user: z.output<typeof userSchema>, file: string, name: string): Promise<ClusterUser> {
+async function userOf(
+  user: z.output<typeof userSchema>,
+  file: string,
+  name: string,
+  variables: NodeJS.ProcessEnv,
+): Promise<ClusterUser> {
   const certificate = await pemOf(user['client-certificate-data'], user['client-certificate'], file)
   const key = await pemOf(user['client-key-data'], user['client-key'], file)
   if (certificate !== null && key !== null) return { kind: 'certificate', certificate, key }
@@ -199,12 +219,9 @@ async function userOf(user: z.output<typeof userSchema>, file: string, name: str
   }
   if (user.exec) {
     const { apiVersion, command, args, env, installHint, provideClusterInfo } = user.exec
-    const exec = { apiVersion, command, args: args ?? [], env: env ?? [], installHint: installHint ?? null }
-    return {
-      kind: 'exec',
-      exec: { ...exec, provideClusterInfo: provideClusterInfo === true },
-      directory: dirname(file),
-    }
+    const said = { apiVersion, command, args: args ?? [], env: env ?? [], installHint: installHint ?? null }
+    const exec = { ...said, provideClusterInfo: provideClusterInfo === true }
+    return eksUser(exec, variables) ?? { kind: 'exec', exec, directory: dirname(file) }
   }
   if (user['auth-provider']) {
     throw usageError(

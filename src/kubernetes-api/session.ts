@@ -1,8 +1,10 @@
 /** One cluster as one command sees it: opened when first used, with one mirror for each kind and namespace however many look. */
 import type { ClusterAccess } from '../model/index.ts'
+import type { ProgramAccess } from './eks-access.ts'
 import {
   type ApiClient,
   asTrunklineError,
+  type ClusterConnection,
   type ConnectionSurroundings,
   findConnection,
   isNotFound,
@@ -23,6 +25,8 @@ export type ClusterSession = SharedAnswers & {
   readonly name: string
   /** As others reach it: programs that are started. */
   readonly access: ClusterAccess
+  /** Where programs could not log in by themselves: a kubeconfig for one of them, for a while. */
+  readonly programAccess: ((signal: AbortSignal) => Promise<ProgramAccess>) | null
   readonly client: ApiClient
   readonly resources: Resources
   /** Ready when answered. Ends with `close`. */
@@ -68,6 +72,7 @@ async function openSession(access: ClusterAccess, surroundings: ConnectionSurrou
     ...shareAnswers(closing.signal),
     name: client.name,
     access,
+    programAccess: programAccessOf(connection, surroundings),
     client,
     resources,
     async mirror(kind, namespace, signal) {
@@ -94,6 +99,18 @@ async function openSession(access: ClusterAccess, surroundings: ConnectionSurrou
       closing.abort()
       await client.close()
     },
+  }
+}
+
+function programAccessOf(
+  connection: ClusterConnection,
+  { variables }: ConnectionSurroundings,
+): ClusterSession['programAccess'] {
+  const { user } = connection
+  if (user.kind !== 'eks') return null
+  return async (signal) => {
+    const { kubeconfigForPrograms } = await import('./eks-access.ts')
+    return await kubeconfigForPrograms(connection, user, variables, signal)
   }
 }
 

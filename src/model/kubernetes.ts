@@ -65,6 +65,8 @@ export type ClusterAccess = {
   kubeconfig: string | null
   /** null: the current one. */
   context: string | null
+  /** Name of a cluster of EKS in the environment's account: in place of a kubeconfig. */
+  eks?: string
 }
 
 export type KubernetesConfig = {

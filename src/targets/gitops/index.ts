@@ -5,6 +5,7 @@ import { sha256 } from '../../hashing/index.ts'
 import type { Home } from '../../home/index.ts'
 import { sessionOpener } from '../../kubernetes-api/session.ts'
 import {
+  type AwsAccess,
   type EnvironmentName,
   fillIn,
   type GitOpsConfig,
@@ -28,16 +29,18 @@ export type GitOpsTargetOptions = {
   clock: Clock
   root: string
   variables: NodeJS.ProcessEnv
+  /** Of the environment, where it says: clusters of EKS are in it. */
+  aws?: AwsAccess | null
 }
 
 /** Contacts nothing yet. */
 export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
-  const { config, project, environment, home, clock, root, variables } = options
+  const { config, project, environment, home, clock, root, variables, aws = null } = options
   const url = absoluteUrl(config.repository, root)
   const branch = fillIn(config.branch, { project, environment })
   const cacheDirectory = join(home.sources, `manifests-${sha256(url).slice(0, 16)}`)
   const repository = openBranchRepository({ url, cacheDirectory, environment: variables })
-  const session = config.follow === null ? null : sessionOpener(config.follow.cluster, { root, variables })
+  const session = config.follow === null ? null : sessionOpener(config.follow.cluster, { root, variables, aws })
   const follower =
     config.follow === null || session === null ? null : openFollower({ config: config.follow, session, clock })
   let host: PullRequestHost | null = null

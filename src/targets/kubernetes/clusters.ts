@@ -1,7 +1,13 @@
 /** The clusters under one environment: where each service goes, and work done in one after the other. */
 
 import { type ClusterSession, type OpenSession, sessionOpener, told } from '../../kubernetes-api/session.ts'
-import { type EnvironmentName, fillIn, type KubernetesConfig, type ServiceName } from '../../model/index.ts'
+import {
+  type AwsAccess,
+  type EnvironmentName,
+  fillIn,
+  type KubernetesConfig,
+  type ServiceName,
+} from '../../model/index.ts'
 import type { Place } from './names.ts'
 
 export type KubernetesTargetOptions = {
@@ -11,6 +17,8 @@ export type KubernetesTargetOptions = {
   /** What relative paths of the configuration start from. */
   root: string
   variables: NodeJS.ProcessEnv
+  /** Of the environment, where it says: clusters of EKS are in it. */
+  aws?: AwsAccess | null
 }
 
 export type Clusters = {
@@ -30,8 +38,8 @@ export type Clusters = {
 
 /** Contacts nothing yet. */
 export function openClusters(options: KubernetesTargetOptions): Clusters {
-  const { config, project, environment, root, variables } = options
-  const openers = config.clusters.map((access) => sessionOpener(access, { root, variables }))
+  const { config, project, environment, root, variables, aws } = options
+  const openers = config.clusters.map((access) => sessionOpener(access, { root, variables, aws: aws ?? null }))
   const placeOf = (service: ServiceName): Place => ({
     ...{ project, environment },
     namespace: fillIn(config.namespace, { project, environment, service }),

@@ -152,7 +152,8 @@ function installerFor(
   { signal }: Pick<TargetContext, 'signal'>,
   chart: (UpgradeOptions & { request: RenderRequest }) | null,
 ): Installer {
-  const cluster = { access: session.access, root, environmentVariables: variables, signal }
+  const { access, programAccess } = session
+  const cluster = { access, programAccess, root, environmentVariables: variables, signal }
   const wanted = chart === null ? null : { ...chart, request: { ...chart.request, ...cluster } }
   return helmInstaller({ session, cluster, namespace, wanted })
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { isConflict, isNotFound, type KubernetesObject, nameOf } from '../../kubernetes-api/index.ts'
 import { type ClusterSession, sessionOpener, told } from '../../kubernetes-api/session.ts'
-import { type Digest, type KubernetesWorkplace, TrunklineError } from '../../model/index.ts'
+import { type AwsAccess, type Digest, type KubernetesWorkplace, TrunklineError } from '../../model/index.ts'
 import type { Assignment, AssignmentContext, RunEnd, Workplace } from '../workplace.ts'
 import { followJob } from './follow.ts'
 import { endOf } from './how-it-ended.ts'
@@ -18,15 +18,17 @@ export type KubernetesWorkplaceOptions = {
   /** What relative paths of the configuration start from. */
   root: string
   variables: NodeJS.ProcessEnv
+  /** Of the project, where it says: clusters of EKS are in it. */
+  aws?: AwsAccess | null
 }
 
 /** After a cancel: for taking back what was started. */
 const takeBackMs = 15_000
 
 export function createKubernetesWorkplace(options: KubernetesWorkplaceOptions): Workplace {
-  const { place, project, root, variables } = options
+  const { place, project, root, variables, aws = null } = options
   const { namespace } = place
-  const open = sessionOpener(place.access, { root, variables })
+  const open = sessionOpener(place.access, { root, variables, aws })
   const closing = new AbortController()
   const jobsPath = `/apis/batch/v1/namespaces/${namespace}/jobs`
   let mirrors: Promise<Mirrors> | null = null

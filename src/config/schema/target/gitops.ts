@@ -90,10 +90,10 @@ const followerShape = {
 const followerSchema = (kind: GitOpsFollower['kind'], namespace: string) =>
   object({ ...followerShape, namespace: followerShape.namespace.prefault(namespace).describe('Where that object is.') })
     .transform(
-      ({ kubeconfig, context, timeout, ...rest }): GitOpsFollower => ({
+      ({ kubeconfig, context, eks, timeout, ...rest }): GitOpsFollower => ({
         ...rest,
         kind,
-        cluster: accessOf({ kubeconfig, context }),
+        cluster: accessOf({ kubeconfig, context, eks }),
         timeoutMs: timeout,
       }),
     )

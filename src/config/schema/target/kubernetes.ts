@@ -42,21 +42,21 @@ export const kubernetesSchema = object(
   },
   { expected: 'a mapping such as `{ context: stage, namespace: shop }`' },
 )
-  .superRefine(({ clusters, kubeconfig, context }, refinement) => {
-    if (clusters === undefined || (kubeconfig === undefined && context === undefined)) return
+  .superRefine(({ clusters, kubeconfig, context, eks }, refinement) => {
+    if (clusters === undefined || (kubeconfig ?? context ?? eks) === undefined) return
     addMistake(refinement, {
       code: 'NOT_EXACTLY_ONE',
       key: 'clusters',
-      message: '`{key}` has `clusters` beside `kubeconfig` or `context`: keep one of them',
+      message: '`{key}` has `clusters` beside `kubeconfig`, `context` or `eks`: keep one of them',
     })
   })
   .meta({ id: 'Kubernetes', title: 'Kubernetes', description: 'A cluster: images by digest, watched until healthy.' })
   .transform(
-    ({ clusters, kubeconfig, context, pullFrom, url, timeout, serviceAccount, ...rest }): TargetConfig => ({
+    ({ clusters, kubeconfig, context, eks, pullFrom, url, timeout, serviceAccount, ...rest }): TargetConfig => ({
       kind: 'kubernetes',
       kubernetes: {
         ...rest,
-        clusters: clusters ?? [accessOf({ kubeconfig, context })],
+        clusters: clusters ?? [accessOf({ kubeconfig, context, eks })],
         pullFrom: pullFrom ?? null,
         url: url ?? null,
         timeoutMs: timeout,

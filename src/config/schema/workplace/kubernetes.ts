@@ -75,11 +75,11 @@ export const kubernetesWorkplaceSchema = object(
 )
   .meta({ id: 'KubernetesJobs', title: 'Kubernetes Jobs', description: 'Each check and build is a Job.' })
   .transform(
-    ({ kubeconfig, context, serviceAccount, login, startTimeout, ...rest }): WorkplaceConfig => ({
+    ({ kubeconfig, context, eks, serviceAccount, login, startTimeout, ...rest }): WorkplaceConfig => ({
       kind: 'kubernetes',
       kubernetes: {
         ...rest,
-        access: accessOf({ kubeconfig, context }),
+        access: accessOf({ kubeconfig, context, eks }),
         serviceAccount: serviceAccount ?? null,
         login: login ?? null,
         startTimeoutMs: startTimeout,

@@ -22,7 +22,11 @@ const maxOutputBytes = 32 * 1024 * 1024
 const killAfterMs = 10_000
 
 export async function runHelm(cluster: HelmCluster, release: HelmRelease, run: HelmRun): Promise<HelmEnd> {
-  const ended = await start(cluster, ['helm', ...run.arguments, ...whereTo(cluster, release)], run)
+  const own = await cluster.programAccess?.(cluster.signal)
+  const place = own === undefined ? cluster : { ...cluster, access: { kubeconfig: own.kubeconfig, context: null } }
+  const ended = await start(cluster, ['helm', ...run.arguments, ...whereTo(place, release)], run).finally(() =>
+    own?.remove(),
+  )
   if (ended.kind === 'timed-out') {
     throw erroredError(
       'HELM_TIMED_OUT',

@@ -65,9 +65,8 @@ export async function isThere(parts: Parts, Bucket: string, Key: string, signal:
 /** A bucket of that name that belongs to somebody else is not written to. */
 const ownerOf = ({ access: { account } }: Parts) => (account === null ? {} : { ExpectedBucketOwner: account })
 
-/** As CloudFormation wants it. */
-export function urlOf({ access: { region, endpoint } }: Parts, bucket: string, key: string): string {
-  if (endpoint !== null) return `${endpoint}/${bucket}/${key}`
+/** As CloudFormation wants it, which reads it by itself: whatever endpoint we ask. */
+function urlOf({ access: { region } }: Parts, bucket: string, key: string): string {
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   return `https://s3.${region}.${domain}/${bucket}/${key}`
 }

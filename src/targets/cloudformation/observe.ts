@@ -51,7 +51,7 @@ function observedService(inventory: Inventory | null, found: ReadonlyArray<Stack
     fingerprint: isWhole ? settled.fingerprint : null,
     instances: { ready: stacks.filter((stack) => stateOf(stack) === 'ready').length, desired: stacks.length },
     url: null,
-    ...{ outputs: outputsOf(stacks) },
+    outputs: outputsOf(stacks),
     ...(said.length > 0 ? { detail: said.join('; ') } : {}),
   }
 }

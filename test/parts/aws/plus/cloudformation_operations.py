@@ -132,6 +132,7 @@ def roll_back(stack: Any, touched: list) -> Iterator[None]:
 
 def _apply(backend: Any, stack: Any, change_set: Any, creates: bool) -> None:
     """Moto makes the real resources, all at once."""
+    stack.cross_stack_resources = stack.resource_map.cross_stack_resources = backend.exports
     change_set.apply()
     stack.template = change_set.template
     stack.template_dict = change_set.template_dict

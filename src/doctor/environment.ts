@@ -3,6 +3,7 @@ import type { Engine, Scene } from '../delivery/index.ts'
 import { minSecretLength, unmaskableSecrets } from '../masking/index.ts'
 import type { EnvironmentPolicy, EnvironmentVariable } from '../model/index.ts'
 import type { Target } from '../ports/index.ts'
+import { examineAws } from './aws.ts'
 import { bad, type Finding } from './finding.ts'
 
 export async function examineEnvironment(
@@ -17,8 +18,13 @@ export async function examineEnvironment(
   const targets = Object.keys(policy.targets).map((target) => examineTarget(engine, scene, policy, target, signal))
   const { examineHosts } = await import('./hosts.ts')
   const hosts = examineHosts(policy, signal)
+  const reached = examineAws(aboutOf(policy), policy.aws, {
+    world: engine.world,
+    user: `${scene.project.name}/${policy.name}`,
+    signal,
+  })
   const found = (await Promise.all(targets)).flat()
-  return [...(await examineVariables(engine, scene, policy, signal)), ...(await hosts), ...found]
+  return [...(await reached), ...(await examineVariables(engine, scene, policy, signal)), ...(await hosts), ...found]
 }
 
 async function examineVariables(

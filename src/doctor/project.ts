@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { projectFile } from '../cli/project-file.ts'
 import type { Engine, Scene } from '../delivery/index.ts'
 import { fileState, type LocalRepository } from '../git/index.ts'
-import type { Problem } from '../model/index.ts'
+import type { Problem, Project } from '../model/index.ts'
+import { examineAws } from './aws.ts'
 import { bad, type Finding } from './finding.ts'
 import { examineTrust } from './trust.ts'
 
@@ -49,9 +50,13 @@ export async function examineProject(engine: Engine, scene: Scene, signal: Abort
     await examineState(engine, signal),
     ...examinePolicy(scene),
     { about: 'artifacts', verdict: 'good', message: artifacts.location },
+    ...(await examineAws('artifacts', inAws(scene.project), { world, user: scene.project.name, signal })),
     ...(await examineTrust(engine, scene, signal)),
   ]
 }
+
+/** Where artifacts are kept in AWS, the project's own access to it counts. */
+const inAws = ({ artifacts, aws }: Project) => (artifacts.kind === 's3' ? aws : undefined)
 
 async function examineState({ world, ledger }: Engine, signal: AbortSignal): Promise<Finding> {
   try {

@@ -14,6 +14,9 @@ import { type ErrorDocument, openProject, type ProjectUnderTest } from '../syste
 import { grantDocumentedRights } from './documented-rights.ts'
 import { pushWorkerImage } from './worker-image.ts'
 
+/** `ada:correct horse`, as `htpasswd -nbB` writes it. */
+const ada = 'ada:$2y$05$CFcdkZqSCa6mVSVSAyarcOqQLUxh6SJj2CCOIojPm0zEuqgMvdPN6\n'
+
 describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), timeout: 600_000 }, () => {
   let cluster: Cluster
   let registry: RegistryPart
@@ -31,8 +34,8 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
   type Options = {
     services: Record<string, object>
     place?: object
-    builds?: object
     environment?: Record<string, string>
+    artifacts?: string
   }
   type Elsewhere = ProjectUnderTest & {
     namespace: string
@@ -40,13 +43,13 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     withServices(services: Record<string, object>): Promise<Record<string, string>>
   }
 
-  async function elsewhere({ services, place = {}, builds = {}, environment = {} }: Options): Promise<Elsewhere> {
+  async function elsewhere({ services, place = {}, environment = {}, artifacts }: Options): Promise<Elsewhere> {
     const namespace = await cluster.namespace('builds')
     const { kubeconfig } = await grantDocumentedRights(cluster, namespace)
     const config = {
       project: 'shop',
-      artifacts: `oci+http://${registry.host}/${namespace}`,
-      builds: { on: { kubernetes: { kubeconfig, namespace, image, ...place } }, ...builds },
+      artifacts: artifacts ?? `oci+http://${registry.host}/${namespace}`,
+      builds: { on: { kubernetes: { kubeconfig, namespace, image, ...place } } },
       services,
       environments: { stage: { on: { branch: 'main' }, target: { fleet: { hosts: ['local'] } } } },
     }
@@ -159,6 +162,57 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     assert.equal((await cancelled.ended).exitCode, 130)
     assert.deepEqual(await project.jobsThere(), [])
     await until('its pod is told to stop', async () => jobs.running().length === 0)
+  })
+
+  test('a worker has the login, variables and size that trunk gives it, and no token of the cluster', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'trunkline-login-'))
+    const path = join(folder, 'htpasswd')
+    await writeFile(path, ada)
+    const closed = await startRegistry(process.env, { auth: { htpasswd: { realm: 'shop', path } } })
+    try {
+      const check = { run: 'echo "packages from $NPM_CONFIG_REGISTRY"; test -z "$DOCKER_CONFIG"' }
+      await using project = await elsewhere({
+        services: { web: service('web', { checks: { test: check } }) },
+        place: {
+          ...{ login: 'registry-login', secrets: ['mirror'], serviceAccount: 'default' },
+          resources: { requests: { cpu: '100m' }, limits: { memory: '1Gi' } },
+          tolerations: [{ key: 'builds', operator: 'Exists' }],
+        },
+        artifacts: `oci+http://${closed.host}/shop`,
+        environment: { TRUNKLINE_REGISTRY_USER: 'ada', TRUNKLINE_REGISTRY_PASSWORD: 'correct horse' },
+      })
+      const auths = { [closed.host]: { auth: Buffer.from('ada:correct horse').toString('base64') } }
+      const secretOf = (name: string, type: string, stringData: Record<string, string>) => ({
+        ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: project.namespace }, type, stringData },
+      })
+      await cluster.apply(
+        secretOf('registry-login', 'kubernetes.io/dockerconfigjson', {
+          '.dockerconfigjson': JSON.stringify({ auths }),
+        }),
+        secretOf('mirror', 'Opaque', { NPM_CONFIG_REGISTRY: 'http://mirror.test/' }),
+      )
+      const started = project.start(['deliver'])
+      const job = await until('a Job is there', async () => {
+        const path = `/apis/batch/v1/namespaces/${project.namespace}/jobs`
+        return (await cluster.api.list(path))[0]
+      })
+      const pod = job['spec'].template.spec
+      assert.equal(pod.automountServiceAccountToken, false)
+      assert.deepEqual(pod.nodeSelector, { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' })
+      assert.deepEqual(pod.containers[0].resources, { requests: { cpu: '100m' }, limits: { memory: '1Gi' } })
+      assert.deepEqual([pod.serviceAccountName, pod.tolerations.length], ['default', 1])
+      const ended = await started.ended
+      assert.equal(ended.exitCode, 0, ended.stderr)
+      assert.match(
+        ranIn(project)
+          .map(({ said }) => said)
+          .join(),
+        /packages from http:\/\/mirror\.test\//,
+      )
+    } finally {
+      await closed.stop()
+      await rm(folder, { recursive: true })
+    }
   })
 
   test('an image that cannot be pulled is told, and is no verdict', async () => {

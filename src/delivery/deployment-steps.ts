@@ -1,6 +1,14 @@
 /** Carries out a deployment's steps: each idempotent, each with its verdict; faults are thrown and retried with a bound. */
 import { createMasker } from '../masking/masker.ts'
-import type { DeploymentStep, DesiredService, PassedStage, Reason, StepOutcome, Verdict } from '../model/index.ts'
+import type {
+  DeploymentStep,
+  DesiredService,
+  PassedStage,
+  Reason,
+  StepOutcome,
+  TargetName,
+  Verdict,
+} from '../model/index.ts'
 import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, Target, TargetContext } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
@@ -19,33 +27,57 @@ export type Execution = { step: DeploymentStep; verdict: Verdict & { ok: false }
 
 export async function executeDeployment(run: DeploymentRun): Promise<Execution> {
   const { engine, session, plan } = run
-  let failure: Execution = null
-  const begun = new Set<string>()
+  let failure: No | null = null as No | null
+  const begun = new Map<DeploymentStep, 'under way' | 'done'>()
+  const targets = await targetsOf(run)
   await runGraph(plan.steps, {
     concurrency: engine.concurrency,
-    laneOf: await lanesOf(run),
+    laneOf: (step) => laneOf(step, targets),
     signal: session.signal,
     run: async (step, signal) => {
-      if (step.kind !== 'tag' && step.kind !== 'verify') begun.add(step.id)
+      if (step.kind !== 'tag' && step.kind !== 'verify') begun.set(step, 'under way')
       const verdict = await carryOut(run, step, signal)
+      if (verdict.ok && begun.has(step)) begun.set(step, 'done')
       if (verdict.ok) return true
-      begun.delete(step.id)
-      failure ??= { step, verdict, isPartial: begun.size > 0 }
+      begun.delete(step)
+      failure ??= { step, verdict }
       return false
     },
   })
-  return failure
+  return failure === null ? null : withPartial(failure, begun, targets)
+}
+
+type StepTargets = ReadonlyMap<TargetName, Pick<Target, 'rolloutsAtOnce' | 'writesAtOnce'>>
+
+async function targetsOf({ engine, policy, plan }: DeploymentRun): Promise<StepTargets> {
+  const names = new Set(plan.steps.flatMap((step) => (step.kind === 'rollout' ? [step.target] : [])))
+  return new Map(
+    await Promise.all([...names].map(async (name) => [name, await engine.world.target(policy, name)] as const)),
+  )
 }
 
 /** Rollouts on a platform that does them by itself are not bounded by what this machine can do at a time. */
-async function lanesOf({ engine, policy, plan }: DeploymentRun): Promise<(step: DeploymentStep) => Lane | null> {
-  const names = new Set(plan.steps.flatMap((step) => (step.kind === 'rollout' ? [step.target] : [])))
-  const lanes = new Map<string, Lane>()
-  for (const name of names) {
-    const { rolloutsAtOnce } = await engine.world.target(policy, name)
-    if (rolloutsAtOnce !== undefined) lanes.set(name, { name: `target ${name}`, width: rolloutsAtOnce })
-  }
-  return (step) => (step.kind === 'rollout' ? (lanes.get(step.target) ?? null) : null)
+function laneOf(step: DeploymentStep, targets: StepTargets): Lane | null {
+  const width = step.kind === 'rollout' ? targets.get(step.target)?.rolloutsAtOnce : undefined
+  return step.kind !== 'rollout' || width === undefined ? null : { name: `target ${step.target}`, width }
+}
+
+type No = { step: DeploymentStep; verdict: Verdict & { ok: false } }
+
+/** With whether steps beside the one that said no may have changed something. */
+function withPartial(
+  failure: No,
+  begun: ReadonlyMap<DeploymentStep, 'under way' | 'done'>,
+  targets: StepTargets,
+): Execution {
+  const { step: no } = failure
+  const isOneWriteWith = (other: DeploymentStep): boolean =>
+    no.kind === 'rollout' &&
+    other.kind === 'rollout' &&
+    no.target === other.target &&
+    targets.get(no.target)?.writesAtOnce === true
+  const isPartial = [...begun].some(([other, state]) => state === 'done' || !isOneWriteWith(other))
+  return { ...failure, isPartial }
 }
 
 /** One step with its announcement, boundaries and retries. */

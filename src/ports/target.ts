@@ -159,6 +159,8 @@ export type Target = {
   readonly capabilities: TargetCapabilities
   /** Rollouts that may be under way side by side, where the platform does the work and this process only waits. */
   readonly rolloutsAtOnce?: number
+  /** One write brings all rollouts that begin together: where it is refused, none of them has changed anything. */
+  readonly writesAtOnce?: true
   observe(services: readonly ServiceName[], signal: AbortSignal): Promise<Observation>
   /** Keyed digests of what each service would receive; the key lies at the target beside the secrets. */
   fingerprint(

@@ -70,6 +70,7 @@ export function createGitOpsTarget(options: GitOpsTargetOptions): Target {
     capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'conditional' },
     // One commit brings them all; each then only waits.
     rolloutsAtOnce: 50,
+    writesAtOnce: true,
 
     async observe(services, signal) {
       return { reachable: true, services: await observe(services, signal) }

@@ -98,11 +98,14 @@ describe('delivering through a manifest repository', () => {
     assert.equal((await gitops.manifests.log('%s')).length, 4)
   })
 
-  test('a place that is not understood errs with its file and line, touches nothing, and bans no release', async () => {
+  test('a place that is not understood is refused with its file and line, touches nothing, and bans no release', async () => {
     await using gitops = await openGitOps({ ...files, 'apps/products/stage/kustomization.yaml': 'images: {{ x }}\n' })
     await using bench = await shopOn(gitops)
     const result = await bench.deliver(main)
-    assert.deepEqual(outcomes(result), { stage: 'errored' })
+    assert.deepEqual(outcomes(result), { stage: 'refused' })
+    assert.deepEqual((await bench.kinds('stage')).slice(-2), ['started', 'refused'])
+    const { event } = (await bench.history('stage'))[0] ?? {}
+    assert.match(JSON.stringify(event?.reasons), /apps\/products\/stage\/kustomization\.yaml:1:9: this is a template/)
     assert.match(JSON.stringify(result), /apps\/products\/stage\/kustomization\.yaml:1:9: this is a template/)
     assert.equal((await gitops.manifests.log('%s')).length, 1)
     assert.deepEqual(await bench.yanks(), [])

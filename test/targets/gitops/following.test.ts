@@ -122,7 +122,22 @@ describe('an Application of Argo CD', () => {
     ]
     const status = { sync: sync('Unknown'), health: health('Healthy'), conditions }
     assert.equal(judge(status)[1], 'manifests-invalid')
-    assert.equal(judge({ ...status, sync: sync('Unknown', older) })[0], 'waiting')
+    const away = [{ type: 'ComparisonError', message: 'Failed to load target state: rpc error: connection refused' }]
+    assert.equal(judge({ ...status, conditions: away, sync: sync('Unknown', older) })[0], 'waiting')
+  })
+
+  test('has failed after a while where its manifests cannot be made at all, so that it names no commit', () => {
+    const conditions = [
+      { type: 'ComparisonError', message: 'failed to generate manifest for source 1 of 1: no such file' },
+    ]
+    const state = judgeApplication(
+      { metadata: { name: 'web' }, status: { sync: { status: 'Unknown', revision: 'main' }, conditions } },
+      contains,
+    )
+    assert.ok(state.kind === 'failing')
+    assert.equal(state.hasArrived, false)
+    assert.ok(state.afterMs >= 60_000)
+    assert.match(state.reasons[0]?.message ?? '', /^Argo CD cannot make the manifests of web: .*no such file/)
   })
 })
 

@@ -16,6 +16,8 @@ import {
 const degradedAfterMs = 5000
 /** Manifests that cannot be made, or a repository that cannot be reached for a moment. */
 const comparisonAfterMs = 20_000
+/** Of what commit they cannot be made it does not say: long enough for three refreshes that were asked for. */
+const unmakeableAfterMs = 65_000
 
 /** Git revisions that the status speaks of: to be asked whether they contain the commit. */
 export function revisionsOf({ status }: ObjectStatus): string[] {
@@ -63,10 +65,12 @@ export function judgeApplication(
   const comparison = list(status['conditions']).find((condition) => /Error$/.test(textOf(condition['type'])))
   if (comparison !== undefined && textOf(sync['status']) === 'Unknown') {
     const why = message(comparison['message'])
-    const afterMs = /manifest generation|generate manifest/i.test(why) && hasArrived ? 0 : comparisonAfterMs
-    if (!hasArrived) return { kind: 'waiting', what: `${textOf(comparison['type'])}: ${why}`, hasArrived }
+    const isUnmakeable = /manifest generation|generate manifest/i.test(why)
+    if (!hasArrived && !isUnmakeable)
+      return { kind: 'waiting', what: `${textOf(comparison['type'])}: ${why}`, hasArrived }
     const reasons = [reason('manifests-invalid', `Argo CD cannot make the manifests of ${name}: ${why}`)]
-    return { kind: 'failing', reasons, logTail: [], afterMs }
+    if (!hasArrived) return { kind: 'failing', reasons, logTail: [], afterMs: unmakeableAfterMs, hasArrived }
+    return { kind: 'failing', reasons, logTail: [], afterMs: isUnmakeable ? 0 : comparisonAfterMs }
   }
   const { says } = stateOfApplication(application)
   // A sync of something older may still be tried again: what is there already is not waiting for it.

@@ -86,6 +86,7 @@ export function openFollower({ config, session, clock }: FollowerOptions): Follo
       let nudgedMs = Number.NEGATIVE_INFINITY
       let failingSinceMs: number | null = null
       let last = ''
+      let firstLook: string | null = null
       for (;;) {
         const nowMs = clock.monotonicMs()
         const found = await read(name, namespace, signal)
@@ -96,14 +97,21 @@ export function openFollower({ config, session, clock }: FollowerOptions): Follo
           if (state.kind === 'done') return { ok: true }
           if (state.kind === 'failing') {
             failingSinceMs ??= nowMs
-            if (nowMs - failingSinceMs >= state.afterMs) return await failed(state, found)
+            const [first] = state.reasons
+            if (first !== undefined && first.message !== last) log(first.message)
+            last = first?.message ?? last
+            const lookedAt = textOf(fields(found.object.status)['reconciledAt'])
+            firstLook ??= lookedAt
+            // What stood there before our commit has to be found again.
+            const isFresh = state.hasArrived !== false || lookedAt !== firstLook
+            if (isFresh && nowMs - failingSinceMs >= state.afterMs) return await failed(state, found)
           } else {
             failingSinceMs = null
             if (state.what !== last) log(`${kind.people}: ${state.what}`)
             last = state.what
           }
           if (nowMs >= deadlineMs) return await late(state, found, request)
-          const hasArrived = state.kind === 'failing' || state.hasArrived
+          const hasArrived = state.kind === 'failing' ? state.hasArrived !== false : state.hasArrived
           if (!hasArrived && nowMs - nudgedMs >= nudgeEveryMs) {
             nudgedMs = nowMs
             await nudge(found, signal, log)

@@ -6,7 +6,14 @@ export type Following =
   | { kind: 'waiting'; what: string /** Whether the commit itself has arrived. */; hasArrived: boolean }
   | { kind: 'done' }
   /** A verdict once it has stood for so long: some pass by themselves. */
-  | { kind: 'failing'; reasons: Reason[]; logTail: string[]; afterMs: number }
+  | {
+      kind: 'failing'
+      reasons: Reason[]
+      logTail: string[]
+      afterMs: number
+      /** Nothing says that the commit itself has been looked at. */
+      hasArrived?: false
+    }
 
 /** As it is now, whichever commit it is at. */
 export type FollowedState = {

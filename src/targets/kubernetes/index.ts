@@ -17,10 +17,10 @@ import { allObjects, readInventory } from './inventory.ts'
 import { driftOnClusters, observeClusters } from './observe-clusters.ts'
 import { jobOutcome, runJob } from './pods/run-job.ts'
 import { serviceLogs } from './pods/service-logs.ts'
-import { render } from './render/render.ts'
+import { clusterDescriptionOf, render } from './render/render.ts'
 import { awaitHealth } from './rollout/await-health.ts'
 import { takeAway } from './rollout/roll-out.ts'
-import { whyUndivided } from './staged/index.ts'
+import { broughtByHelm, whyUndivided } from './staged/index.ts'
 
 export type { KubernetesTargetOptions } from './clusters.ts'
 
@@ -127,8 +127,9 @@ async function verifyOn(
 
 /** Whether what describes a service can be divided into an old set and a new one. */
 async function objectionsTo(clusters: Clusters, request: RolloutRequest, signal: AbortSignal) {
-  const { service, strategy } = request
+  const { service, strategy, desired } = request
   if (!isStaged(strategy)) return []
+  if (clusterDescriptionOf(desired.run).description.kind === 'helm') return [broughtByHelm]
   const rendered = await render({
     ...renderRequestOf(clusters, request, await request.files(), signal),
     // Nothing of it is applied: kinds alone count.

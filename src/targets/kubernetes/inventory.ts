@@ -18,6 +18,8 @@ export type Generation = {
   objects: KubernetesObject[]
   /** Brought by someone else: Helm. Absent where Trunkline applied everything. */
   installed?: Installed
+  /** The release by which an installer is bringing it: known before it begins, so that nobody has to guess what it left. */
+  installing?: string
   /** Of a rollout in stages that is on its way. */
   staged?: StageReached
 }

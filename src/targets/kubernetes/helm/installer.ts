@@ -37,6 +37,8 @@ export function helmInstaller({ session, cluster, namespace, wanted }: Installer
     for (const object of objects) await giveUp(session, await located(session, object, namespace, signal), from, signal)
   }
   return {
+    release: nameOfWanted(wanted),
+
     async install() {
       if (wanted === null) throw new Error('nothing is to be installed')
       const { request, ...options } = wanted
@@ -53,9 +55,7 @@ export function helmInstaller({ session, cluster, namespace, wanted }: Installer
     },
 
     async remove(name, keep) {
-      const own = name ?? nameOfWanted(wanted)
-      if (own === null) return
-      const release = { name: own, namespace }
+      const release = { name, namespace }
       const brought = await helmObjects(cluster, release)
       const objects = await Promise.all(brought.map((object) => located(session, object, namespace, signal)))
       const kept = new Set(keep.map(keyOf))

@@ -62,14 +62,16 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
   let inventory = rollout.inventory ?? (await readInventory(session, place, service, signal))
   if (inventory.epoch > epoch) throw stale(service, place, epoch, inventory.epoch)
   // What an installer brought, and brings no more, is ours to take over.
-  const takesOver = inventory.settled?.installed !== undefined && !rollout.isInstalled
+  const left = releasesIn(inventory)
+  const takesOver = left.length > 0 && !rollout.isInstalled
   const force = rollout.conflicts === 'force' || takesOver
   const settledObjects = inventory.pending === null ? (inventory.settled?.objects ?? []) : []
   const given = { wanted: objects, settled: settledObjects, force }
   const { conflicts, unchanged } = await foresee(session, place, service, given, signal)
   if (conflicts.length > 0) return asVerdict({ reasons: conflicts, logTail: [] })
   const leftovers = inventory.pending?.objects ?? []
-  const pending: Generation = { ...rollout.wanted, objects }
+  const installing = rollout.isInstalled ? (rollout.installer?.release ?? null) : null
+  const pending: Generation = { ...rollout.wanted, objects, ...(installing === null ? {} : { installing }) }
   inventory = await writeInventory(session, place, service, { ...inventory, epoch, pending }, signal)
 
   const outcome = await bring(rollout, objects, {
@@ -78,16 +80,20 @@ export async function rollOut(rollout: Rollout): Promise<Verdict> {
     ...(rollout.isInstalled && rollout.installer !== undefined ? { install: rollout.installer.install } : {}),
   })
   if (outcome.ok) {
-    const settled: Generation = outcome.installed === undefined ? pending : { ...pending, installed: outcome.installed }
-    const before = inventory.settled?.installed
-    if (before !== undefined && before.release !== settled.installed?.release) {
-      await rollout.installer?.remove(before.release, objects)
+    const { installing: _done, ...brought } = pending
+    const settled: Generation = outcome.installed === undefined ? brought : { ...brought, installed: outcome.installed }
+    for (const release of left) {
+      if (release !== settled.installed?.release) await rollout.installer?.remove(release, objects)
     }
     await prune(rollout, [...(inventory.settled?.objects ?? []), ...leftovers], allObjects(settled))
     await writeInventory(session, place, service, { ...inventory, settled, pending: null }, signal)
     return passed
   }
-  const back = await goBack(rollout, inventory, [...objects, ...leftovers], outcome.changed)
+  const made = {
+    objects: [...objects, ...leftovers],
+    releases: [...left, ...(installing === null ? [] : [installing])],
+  }
+  const back = await goBack(rollout, inventory, made, outcome.changed)
   return asVerdict({ ...outcome, reasons: [...outcome.reasons, ...back] })
 }
 
@@ -146,7 +152,7 @@ export async function bring(
 async function goBack(
   rollout: Rollout,
   inventory: Inventory,
-  made: readonly KubernetesObject[],
+  made: { objects: readonly KubernetesObject[]; releases: readonly string[] },
   changed: ReadonlySet<string> | undefined,
 ): Promise<Reason[]> {
   const { session, place, service, context } = rollout
@@ -157,8 +163,10 @@ async function goBack(
   if (settled !== null) context.log('going back to what ran before')
   const outcome: Brought =
     settled === null ? { ok: true } : await bring(rollout, touched, { force: true, ...wayBack(rollout, settled) })
-  if (rollout.isInstalled && settled?.installed === undefined) await rollout.installer?.remove(null, before)
-  await prune(rollout, made, before)
+  for (const release of new Set(made.releases)) {
+    if (release !== settled?.installed?.release) await rollout.installer?.remove(release, before)
+  }
+  await prune(rollout, made.objects, before)
   // Nothing vouches for a way back that did not work: the next attempt begins with what is on its way.
   const pending = outcome.ok ? null : inventory.pending
   // Helm counts a way back as a revision of its own.
@@ -177,6 +185,11 @@ async function goBack(
     ? [reason('taken-away', `${service} had not run here before: what was made of it is taken away`)]
     : [reason('old-serves', `what ran before serves again in full`)]
 }
+
+/** What an installer has brought there, or may have begun to. */
+const releasesIn = ({ settled, pending }: Inventory): string[] => [
+  ...new Set([settled?.installed?.release, pending?.installing].filter((name) => name !== undefined)),
+]
 
 /** Of what someone else had brought. */
 function wayBack({ installer }: Rollout, { installed }: Generation): Pick<Bringing, 'install'> {
@@ -213,8 +226,7 @@ export async function takeAway(rollout: Omit<Rollout, 'wanted' | 'conflicts' | '
   if (inventory.resourceVersion === null) return passed
   if (inventory.epoch > context.epoch) throw stale(service, place, context.epoch, inventory.epoch)
   await writeInventory(session, place, service, { ...inventory, epoch: context.epoch }, context.signal)
-  if (inventory.settled?.installed !== undefined)
-    await rollout.installer?.remove(inventory.settled.installed.release, [])
+  for (const release of releasesIn(inventory)) await rollout.installer?.remove(release, [])
   await prune(rollout, [...(inventory.settled?.objects ?? []), ...(inventory.pending?.objects ?? [])], [])
   await deleteObject(session, inventoryObject(place, service), context.signal)
   return passed

@@ -87,7 +87,7 @@ function namedAsBefore({ wanted }: RolloutBy, { settled }: Inventory): readonly 
 }
 
 /** Its objects are those of the chart's revision that is installed: there are no two of them side by side. */
-const broughtByHelm: Reason = reason(
+export const broughtByHelm: Reason = reason(
   'cannot-be-divided',
   'what Helm installs cannot be rolled out in stages: Helm replaces it itself, as the chart says',
   { hint: 'choose one-at-a-time, half or all-at-once for it, or describe it by manifests' },

@@ -9,7 +9,7 @@ import { createKubernetesTarget } from '../../../../src/targets/kubernetes/index
 import { type Cluster, kubernetesMissing, startCluster, until } from '../../../parts/kubernetes/cluster.ts'
 import { helm, kubernetesToolsMissing } from '../../../parts/kubernetes/tools.ts'
 import { at, containerRun, digest, otherDigest, renderRequest } from '../render/render-requests.ts'
-import { chart } from './charts.ts'
+import { chart, migration } from './charts.ts'
 
 const { signal } = new AbortController()
 const program = process.env['HELM_UNDER_TEST'] ?? helm()
@@ -42,15 +42,17 @@ spec:
 describe('a service with a chart', { skip: kubernetesMissing() || kubernetesToolsMissing(), timeout: 600_000 }, () => {
   let cluster: Cluster
   let target: Target
-  before(async () => {
-    cluster = await startCluster()
-    const { config } = renderRequest({
-      config: { clusters: [{ kubeconfig: cluster.kubeconfig, context: null }], namespace: 'charts', timeoutMs: 60_000 },
-    })
-    target = createKubernetesTarget({
+  const openTarget = (...on: Cluster[]): Target => {
+    const clusters = on.map(({ kubeconfig }) => ({ kubeconfig, context: null }))
+    const { config } = renderRequest({ config: { clusters, namespace: 'charts', timeoutMs: 60_000 } })
+    return createKubernetesTarget({
       ...{ config, project: 'shop', environment: 'stage', clock: systemClock, root: '/' },
       variables: { ...process.env, PATH: [dirname(program), process.env['PATH']].join(delimiter) },
     })
+  }
+  before(async () => {
+    cluster = await startCluster()
+    target = openTarget(cluster)
   })
   after(async () => {
     await target?.close?.()
@@ -66,11 +68,12 @@ describe('a service with a chart', { skip: kubernetesMissing() || kubernetesTool
     generation: string,
     artifact: Digest,
     description: KubernetesDescription = byChart,
+    more: Record<string, string> = {},
   ): RolloutRequest => {
     const { desired, files } = renderRequest({
       run: containerRun({ description }),
       env: { TOKEN: { kind: 'from', from: 'TOKEN', secret: true, default: null } },
-      files: { ...chart(), 'deploy/plain.yaml': manifest },
+      files: { ...chart(more), 'deploy/plain.yaml': manifest },
     })
     return {
       service: 'web',
@@ -152,5 +155,51 @@ describe('a service with a chart', { skip: kubernetesMissing() || kubernetesTool
       [],
     )
     assert.deepEqual(await target.remove('web', context), { ok: true })
+  })
+
+  test('is objected to in stages when planning, with what to choose in their place', async () => {
+    const stages = [
+      { weight: 10, pauseMs: 0, verify: null },
+      { weight: 100, pauseMs: 0, verify: null },
+    ]
+    const strategy: RolloutRequest['strategy'] = { kind: 'canary', stages }
+    const objections = await target.objectionsTo?.({ ...requestOf('one', digest), strategy }, signal)
+    assert.match(objections?.[0]?.message ?? '', /what Helm installs cannot be rolled out in stages/)
+    assert.match(objections?.[0]?.hint ?? '', /one-at-a-time, half or all-at-once/)
+    assert.deepEqual(await target.objectionsTo?.(requestOf('one', digest), signal), [])
+  })
+
+  test('whose first installation was cut off leaves nothing when another description takes its place', async () => {
+    const dying = new AbortController()
+    const slow = requestOf('five', digest, byChart, migration({ 'trunkline.test/duration': '120s' }))
+    const first = assert.rejects(target.ensure(slow, { ...context, signal: dying.signal }))
+    await until('helm at work', async () => (await revisions()) > 0)
+    dying.abort()
+    await first
+    await ensured(requestOf('six', otherDigest, { kind: 'manifests', files: ['deploy/plain.yaml'] }))
+    assert.equal(await revisions(), 0)
+    assert.match(await image(), new RegExp(`${otherDigest}$`))
+    assert.equal(await cluster.api.get('/api/v1/namespaces/charts/configmaps/web-stage-settings'), null)
+    assert.deepEqual(await target.remove('web', context), { ok: true })
+    await until('the Deployment to go', async () => (await deployment()) === null)
+  })
+
+  test('on several clusters goes back on all where one of them would not have it', async () => {
+    const other = await startCluster()
+    const both = openTarget(cluster, other)
+    try {
+      assert.deepEqual(await both.ensure(requestOf('seven', digest), context), { ok: true })
+      const patch = ['--field-manager=ops', '--type=merge', '-p', '{"data":{"level":"by hand"}}']
+      await other.kubectl('-n', 'charts', 'patch', 'configmap', 'web-stage-settings', ...patch)
+      const verdict = await both.ensure(requestOf('eight', otherDigest), context)
+      assert.ok(codes(verdict).includes('managed-by-another'), JSON.stringify(verdict))
+      assert.equal(!verdict.ok && verdict.refused, true)
+      assert.match(await image(), new RegExp(`${digest}$`))
+      assert.equal(await revisions(), 3, 'by helm')
+      assert.deepEqual(await target.verify(requestOf('seven', digest), context), { ok: true })
+    } finally {
+      await both.close?.()
+      await other.stop()
+    }
   })
 })

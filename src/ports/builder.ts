@@ -31,10 +31,14 @@ export type WorkRequest = {
 
 export type CheckRequest = WorkRequest & { check: string; run: string; hash: InputHash }
 export type BuildRequest = WorkRequest & { run: string | null; recipe: ArtifactRecipe; hash: InputHash }
-/** A command in a clean checkout of the commit, after `prepare`: verification. */
+/** A command in a clean checkout of the commit, after `prepare`: verification, or a tool that deploys from there. */
 export type CheckoutRequest = {
   commit: CommitId
   prepare: PrepareRequest | null
+  /** Laid over the checkout: path to content. */
+  files?: ReadonlyMap<string, Uint8Array>
+  /** What it is called where it fails; default `verification`. */
+  name?: string
   run: string
   /** Whole environment of the command besides the base; values may be secret. */
   env: Record<string, string>

@@ -116,6 +116,19 @@ export type DeploymentNote = {
   together: ReadonlyArray<{ service: ServiceName; artifact: Digest }>
 }
 
+/** A command for `inCheckout`, which see. */
+export type CheckoutWork = {
+  name: string
+  run: string
+  /** Laid over the checkout: path to content. */
+  files: DeployFiles
+  /** Whole environment of the command besides the base. */
+  env: Record<string, string>
+  /** Values that must not be seen in its output. */
+  secrets: readonly string[]
+  timeoutMs: number
+}
+
 export type TargetContext = {
   signal: AbortSignal
   /** Absent where nothing is deployed: for tasks. */
@@ -127,6 +140,11 @@ export type TargetContext = {
   log(line: string): void
   /** Between the stages of a rollout: whether it may go on. Absent where nothing is to be verified. */
   verifyStage?(stage: StageToVerify, signal: AbortSignal): Promise<Verdict>
+  /**
+   * Runs a command of the project's own tools in a clean checkout of the release's commit, after `prepare`. Absent where
+   * nothing is deployed.
+   */
+  inCheckout?(work: CheckoutWork, signal: AbortSignal): Promise<Verdict>
   /** Writes down that a stage is verified wherever it runs, before the platform goes on to the next. Idempotent. */
   stagePassed?(stage: Pick<StageToVerify, 'service' | 'weight'>): Promise<void>
 }

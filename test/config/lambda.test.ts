@@ -53,6 +53,16 @@ describe('functions of AWS Lambda in trunkline.yaml', () => {
     ])
   })
 
+  it('may be described by a serverless.yml, which is then what deploys them', () => {
+    const { services } = projectOf(
+      shop({ run: 'serverless: { config: carts/serverless.yml, files: [carts/roles.yml] }', artifact: 'bundle: {}' }),
+    )
+    const run = services['carts']?.run
+    assert.ok(run?.kind === 'serverless')
+    assert.deepEqual([run.stage, run.command], ['{environment}', 'npx --no-install osls'])
+    assert.deepEqual(services['carts']?.deployInputs, ['carts/serverless.yml', 'carts/roles.yml'])
+  })
+
   it('are in a region', () => {
     assert.deepEqual(problemsIn(shop({ aws: '' })), [
       'REGION_MISSING environment `prod` is in AWS (lambda) and has no region',

@@ -15,6 +15,7 @@ import { type KubernetesRunDocument, kubernetesRunSchema } from './kubernetes-ru
 import { lambdaRunSchema } from './lambda-run.ts'
 import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
+import { serverlessRunSchema } from './serverless-run.ts'
 import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
 
 /** As written: the service's own name is not filled in yet. */
@@ -131,10 +132,10 @@ const commandRun = z
   )
 
 export const runSchema = z.union(
-  [commandRun, appspecObject, containerRun, describedRun, lambdaRunSchema, cloudformationRun],
+  [commandRun, appspecObject, containerRun, describedRun, lambdaRunSchema, serverlessRunSchema, cloudformationRun],
   {
     error: mustBe(
-      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda` or `cloudformation`',
+      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless` or `cloudformation`',
     ),
   },
 )

@@ -52,7 +52,11 @@ export async function ensureFunction(opened: Opened, given: RolloutRequest, cont
 }
 
 /** The first deployment makes the key; a plan before it had none. */
-async function withFingerprint({ key }: Opened, request: RolloutRequest, signal: AbortSignal): Promise<RolloutRequest> {
+export async function withFingerprint(
+  { key }: Opened,
+  request: RolloutRequest,
+  signal: AbortSignal,
+): Promise<RolloutRequest> {
   if (request.desired.fingerprint !== null) return request
   const fingerprint: Fingerprint = fingerprintWith(await key.made(signal), request.variables)
   return { ...request, desired: { ...request.desired, fingerprint } }
@@ -68,7 +72,7 @@ function recordFor(
   const known = recordOf(record, service)
   const secrets = secretsOf(desired)
   if (known?.name === name) return { ...known, isOurs: known.isOurs || isNew, secrets }
-  return { name, isOurs: isNew, url: null, functionUrl: null, secrets, settled: null, pending: null }
+  return { name, isStack: false, isOurs: isNew, url: null, functionUrl: null, secrets, settled: null, pending: null }
 }
 
 async function bringRequests(rollout: Rollout): Promise<Verdict> {

@@ -21,7 +21,8 @@ export async function findFunctionDrift(
     services.map(async (service) => {
       const remembered = recordOf(record, service)
       // One that is on its way is as it should be.
-      if (remembered === null || remembered.settled === null || remembered.pending !== null) return []
+      if (remembered === null || remembered.isStack) return []
+      if (remembered.settled === null || remembered.pending !== null) return []
       return await driftOf(place, service, { ...remembered, settled: remembered.settled }, signal)
     }),
   )

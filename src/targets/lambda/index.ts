@@ -13,6 +13,7 @@ import { observeFunctions } from './observe.ts'
 import { placeOf } from './place.ts'
 import { openRecordBook } from './record/record-book.ts'
 import { jobOutcome, runFunctionJob } from './run-job.ts'
+import { ensureStack, verifyStack } from './serverless/ensure-stack.ts'
 import { removeFunction, verifyFunction } from './verify.ts'
 import { openZips } from './zips.ts'
 
@@ -32,7 +33,8 @@ export function createLambdaTarget(options: LambdaTargetOptions): Target {
     throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
   }
   const aws = openAws(options.aws, { variables, clock, user: `${project}/${environment}` })
-  const place = placeOf({ aws, clock, config, project, environment })
+  const endpoint = options.aws.endpoint ?? (variables['AWS_ENDPOINT_URL'] || null)
+  const place = placeOf({ aws, access: options.aws, endpoint, clock, config, project, environment })
   const opened: Opened = { place, book: openRecordBook(place), zips: openZips(place), key: openFingerprintKey(place) }
   const { book, key } = opened
   return {
@@ -62,8 +64,16 @@ export function createLambdaTarget(options: LambdaTargetOptions): Target {
         ? [reason('not-in-stages', `${service} is deployed by its serverless.yml as a whole`)]
         : [],
 
-    ensure: (request, context) => ensureFunction(opened, request, context),
-    verify: (request, context) => verifyFunction(opened, request, context),
+    ensure(request, context) {
+      const { run } = request.desired
+      return run.kind === 'serverless'
+        ? ensureStack(opened, request, run, context)
+        : ensureFunction(opened, request, context)
+    },
+    verify: (request, context) =>
+      request.desired.run.kind === 'serverless'
+        ? verifyStack(opened, request, context.signal)
+        : verifyFunction(opened, request, context),
     remove: (service, context) => removeFunction(opened, service, context),
     runJob: (job, context) => runFunctionJob(opened, job, context),
     jobOutcome: (jobKey, signal) => jobOutcome(place, jobKey, signal),

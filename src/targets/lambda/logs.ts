@@ -6,6 +6,7 @@ import {
   GetLogEventsCommand,
 } from '@aws-sdk/client-cloudwatch-logs'
 import { createMasker } from '../../masking/masker.ts'
+import { refusedError } from '../../model/index.ts'
 import type { LogLine, LogQuery } from '../../ports/index.ts'
 import { readFunction } from './functions/function.ts'
 import type { Place } from './place.ts'
@@ -53,6 +54,11 @@ export async function* functionLogs(
 async function groupOf(place: Place, book: RecordBook, service: string, signal: AbortSignal): Promise<Group> {
   const name = place.functionOf(service)
   const [live, record] = await Promise.all([readFunction(place, name, signal), book.read(signal)])
+  if (recordOf(record, service)?.isStack === true) {
+    throw refusedError('NO_LOGS', `${service} is several functions: their output is not put together here`, {
+      hint: 'osls logs --function NAME shows that of one',
+    })
+  }
   const variables = live?.Environment?.Variables ?? {}
   const secrets = recordOf(record, service)?.secrets ?? Object.keys(variables)
   const { mask } = createMasker(secrets.flatMap((secret) => variables[secret] ?? []))

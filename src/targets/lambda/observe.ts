@@ -7,6 +7,7 @@ import { readFunction } from './functions/function.ts'
 import type { Place } from './place.ts'
 import { type FunctionRecord, recordOf, type Settled } from './record/record.ts'
 import type { RecordBook } from './record/record-book.ts'
+import { isWell, readStack } from './serverless/stack.ts'
 
 /** Up to here they are asked for by name: an account may have thousands. */
 const fewFunctions = 3
@@ -20,18 +21,21 @@ export async function observeFunctions(
   const record = await book.read(signal)
   const known = services.flatMap((service): Array<[ServiceName, FunctionRecord]> => {
     const remembered = recordOf(record, service)
-    return remembered?.name === place.functionOf(service) ? [[service, remembered]] : []
+    if (remembered === null) return []
+    return remembered.isStack || remembered.name === place.functionOf(service) ? [[service, remembered]] : []
   })
   const live = await readFunctions(
     place,
-    known.map(([, { name }]) => name),
+    known.flatMap(([, { name, isStack }]) => (isStack ? [] : [name])),
     signal,
   )
   const observed = await Promise.all(
     known.map(
       async ([service, remembered]): Promise<[ServiceName, ObservedService]> => [
         service,
-        await observeOne(place, remembered, live.get(remembered.name) ?? null, signal),
+        remembered.isStack
+          ? await observeStack(place, remembered, signal)
+          : await observeOne(place, remembered, live.get(remembered.name) ?? null, signal),
       ],
     ),
   )
@@ -91,6 +95,20 @@ async function observeOne(
     alias?.version === pending.version ? 100 : alias?.share?.version === pending.version ? alias.share.weight : 0
   const mixed = { ...running(settled), generation: null }
   return { ...mixed, instances, url, ...detail, ...(settled === null ? {} : { newSet: { weight } }) }
+}
+
+async function observeStack(
+  place: Place,
+  { name, url, settled, pending }: FunctionRecord,
+  signal: AbortSignal,
+): Promise<ObservedService> {
+  if (settled === null && pending === null) return nothing
+  const stack = await readStack(place, name, signal)
+  const ready = isWell(stack) ? 1 : 0
+  // On its way, or its controller died: nobody knows what of it was done.
+  const generation = pending === null && stack !== null ? running(settled).generation : null
+  const detail = ready === 1 ? {} : { detail: `the stack ${name} is ${stack?.StackStatus ?? 'gone'}` }
+  return { ...running(settled), generation, instances: { ready, desired: 1 }, url, ...detail }
 }
 
 const running = (settled: Settled | null) => ({

@@ -1,6 +1,7 @@
 /** Where functions of one environment are: its account and region, their names and settings. */
 import type { Aws } from '../../aws/index.ts'
 import {
+  type AwsAccess,
   type EnvironmentName,
   type FunctionSettings,
   fillIn,
@@ -11,6 +12,9 @@ import type { Clock } from '../../ports/index.ts'
 
 export type Place = {
   aws: Aws
+  access: AwsAccess
+  /** Of an emulator or a private network; null: AWS's own. */
+  endpoint: string | null
   clock: Clock
   config: LambdaConfig
   project: string
@@ -32,14 +36,14 @@ export type Place = {
   parameterOfKey: string
 }
 
-export type PlaceOptions = Pick<Place, 'aws' | 'clock' | 'config' | 'project' | 'environment'>
+export type PlaceOptions = Pick<Place, 'aws' | 'access' | 'endpoint' | 'clock' | 'config' | 'project' | 'environment'>
 
-export function placeOf({ aws, clock, config, project, environment }: PlaceOptions): Place {
+export function placeOf({ aws, access, endpoint, clock, config, project, environment }: PlaceOptions): Place {
   const own = { project, environment }
   const alias = fillIn(config.alias, own)
   const scope = `${project}/${environment}`
   return {
-    ...{ aws, clock, config, project, environment, alias },
+    ...{ aws, access, endpoint, clock, config, project, environment, alias },
     previewAlias: `${alias}-preview`,
     bucket: fillIn(config.bucket, own),
     functionOf: (service) => fillIn(config.function, { ...own, service }),

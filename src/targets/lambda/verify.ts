@@ -38,11 +38,12 @@ export async function removeFunction(
   const { signal, log } = context
   const remembered = recordOf(await book.read(signal), service)
   if (remembered === null) return passed
-  const { name, isOurs } = remembered
+  const { name, isOurs, isStack } = remembered
   const { aws } = place
   // Written with the lease's epoch before anything is taken away: who has lost it ends here.
   await book.change(service, (before) => before && { ...before, settled: null, pending: null }, context)
-  if (isOurs) {
+  if (isStack) log(`${name} is no longer deployed; the stack stays until somebody removes it: osls remove`)
+  else if (isOurs) {
     const command = new DeleteFunctionCommand({ FunctionName: name })
     try {
       await aws.send(aws.client(LambdaClient), command, { signal, writes: true })

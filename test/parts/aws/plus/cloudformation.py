@@ -3,6 +3,7 @@ operations that take time, fail and go back, events of each resource, drift.
 
 Wishes beside those of `cloudformation_operations`:
    drift: [StackResourceDrift]     what drift detection finds
+   events_move: true               looking at its events moves a stack, too
    no_policy_action: true          change sets do not say what becomes of what they replace or remove
 """
 from typing import Any
@@ -228,7 +229,10 @@ def _described(stack: Any) -> dict[str, Any]:
 
 
 def describe_stack_events(self: Any) -> ActionResult:
-    return ActionResult({"StackEvents": _stack(self, self._get_param("StackName")).events[::-1]})
+    stack = _stack(self, self._get_param("StackName"))
+    if wishes("cloudformation").get("events_move"):
+        step(stack)
+    return ActionResult({"StackEvents": stack.events[::-1]})
 
 
 def list_stack_resources(self: Any) -> ActionResult:

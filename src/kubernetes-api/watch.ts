@@ -28,6 +28,9 @@ const pageSize = 500
 const watchSeconds = 280
 const firstDelayMs = 200
 const maxDelayMs = 5000
+/** A server that has just started knows nobody's rights for a moment: what worked before is not believed to be forbidden at once. */
+const believeMs = 15_000
+const heldMs = 5000
 /** How long a server may be away before a mirror gives up. */
 const patienceMs = 120_000
 
@@ -87,29 +90,40 @@ export function openMirror(client: ApiClient, resource: Resource, selection: Sel
 
   async function keep(): Promise<void> {
     let from: string | null = null
+    let hasListed = false
     let failures = 0
-    let lastGoodMs = performance.now()
+    let badSinceMs: number | null = null
+    const isWell = () => {
+      failures = 0
+      badSinceMs = null
+    }
     while (!until.aborted) {
+      let watchedSinceMs: number | null = null
       try {
         from ??= await fill()
+        hasListed = true
+        watchedSinceMs = performance.now()
         for await (const { type, object } of watchFrom(client, resource, selection, from, until)) {
-          failures = 0
-          lastGoodMs = performance.now()
+          isWell()
           from = object.metadata.resourceVersion ?? from
           if (type === 'BOOKMARK') continue
           if (type === 'DELETED') objects.delete(keyIn(object))
           else objects.set(keyIn(object), object)
           tell(object)
         }
-        failures = 0
-        lastGoodMs = performance.now()
+        isWell()
       } catch (error) {
         if (until.aborted) return
         if (isGone(error)) {
           from = null
           continue
         }
-        if (isFinal(error) || performance.now() - lastGoodMs > patienceMs) throw error
+        const nowMs = performance.now()
+        // A watch that stood for a while was well, though nothing happened in it.
+        if (watchedSinceMs !== null && nowMs - watchedSinceMs > heldMs) isWell()
+        badSinceMs ??= nowMs
+        const badForMs = nowMs - badSinceMs
+        if ((isFinal(error) && (!hasListed || badForMs > believeMs)) || badForMs > patienceMs) throw error
         failures += 1
         await sleep(Math.min(maxDelayMs, firstDelayMs * 2 ** failures), undefined, { signal: until }).catch(() => {})
       }

@@ -153,6 +153,22 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     await rm(dirname(gate), { recursive: true })
   })
 
+  test('an API server that goes away for a while does not end a delivery', async () => {
+    const gate = join(await mkdtemp(join(tmpdir(), 'trunkline-gate-')), 'open')
+    const web = service('web', {
+      build: `mkdir web/dist; until [ -e '${gate}' ]; do sleep 0.1; done; date > web/dist/when`,
+    })
+    await using project = await elsewhere({ services: { web } })
+    const delivery = project.start(['deliver'])
+    await until('its Job runs', async () => jobs.running().length === 1)
+    await cluster.restartApiServer()
+    await writeFile(gate, '')
+    const ended = await delivery.ended
+    assert.equal(ended.exitCode, 0, ended.stderr)
+    assert.equal(ranIn(project).length, 1)
+    await rm(dirname(gate), { recursive: true })
+  })
+
   test('a cancelled delivery leaves no Job, and nothing that runs', async () => {
     const web = service('web', { build: 'echo building; sleep 600' })
     await using project = await elsewhere({ services: { web } })

@@ -59,6 +59,8 @@ const pollMs = 200
 const timeoutMs = 180_000
 /** Between being told to stop and being stopped. */
 const graceMs = 10_000
+/** How long the API server may be away. */
+const patienceMs = 60_000
 const maxLogCharacters = 100_000
 
 export async function startJobRunner(cluster: Cluster): Promise<JobRunner> {
@@ -112,8 +114,15 @@ export async function startJobRunner(cluster: Cluster): Promise<JobRunner> {
   }
 
   const looking = (async () => {
+    let heardAt = Date.now()
     while (!isOver) {
-      await look()
+      try {
+        await look()
+        heardAt = Date.now()
+      } catch (error) {
+        // As a kubelet, it outlives an API server that is away for a while.
+        if (Date.now() - heardAt > patienceMs) throw error
+      }
       await sleep(pollMs)
     }
   })().catch((error: unknown) => {

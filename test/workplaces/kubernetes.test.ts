@@ -36,6 +36,7 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     place?: object
     environment?: Record<string, string>
     artifacts?: string
+    parallel?: number
   }
   type Elsewhere = ProjectUnderTest & {
     namespace: string
@@ -43,13 +44,19 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     withServices(services: Record<string, object>): Promise<Record<string, string>>
   }
 
-  async function elsewhere({ services, place = {}, environment = {}, artifacts }: Options): Promise<Elsewhere> {
+  async function elsewhere({
+    services,
+    place = {},
+    environment = {},
+    artifacts,
+    parallel = 10,
+  }: Options): Promise<Elsewhere> {
     const namespace = await cluster.namespace('builds')
     const { kubeconfig } = await grantDocumentedRights(cluster, namespace)
     const config = {
       project: 'shop',
       artifacts: artifacts ?? `oci+http://${registry.host}/${namespace}`,
-      builds: { on: { kubernetes: { kubeconfig, namespace, image, ...place } } },
+      builds: { parallel, on: { kubernetes: { kubeconfig, namespace, image, ...place } } },
       services,
       environments: { stage: { on: { branch: 'main' }, target: { fleet: { hosts: ['local'] } } } },
     }
@@ -77,8 +84,13 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     const names = ['carts', 'mail', 'web']
     const checks = { test: 'echo "testing as $USER"; ls -A; test ! -e ../.git' }
     const services = Object.fromEntries(names.map((name) => [name, service(name, { checks })]))
-    await using project = await elsewhere({ services })
-    const delivered = await project.json(0, ['deliver'])
+    await using project = await elsewhere({ services, parallel: 2 })
+    let most = 0
+    const watching = setInterval(() => {
+      most = Math.max(most, jobs.running().length)
+    }, 20)
+    const delivered = await project.json(0, ['deliver']).finally(() => clearInterval(watching))
+    assert.equal(most, 2, 'side by side, and no more than may be')
     assert.equal(delivered.outcome, 'succeeded')
     const ran = ranIn(project)
     assert.deepEqual(

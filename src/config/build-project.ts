@@ -152,7 +152,7 @@ function buildArtifact(artifact: ArtifactDocument, folder: string): ArtifactReci
 }
 
 function buildEnvironment(name: string, document: EnvironmentDocument, aws: { aws?: AwsAccess }): Environment {
-  const { on, after, approval, windows, variables, onFailure, rollout, rollouts, hooks, verify, deployInputs } =
+  const { on, after, approval, windows, scan, variables, onFailure, rollout, rollouts, hooks, verify, deployInputs } =
     document
   const policy: EnvironmentPolicy = {
     name,
@@ -163,6 +163,7 @@ function buildEnvironment(name: string, document: EnvironmentDocument, aws: { aw
     targets: buildTargets(document),
     variables: buildVariables(variables, aws.aws),
     onFailure,
+    ...(scan && { scan }),
     ...aws,
   }
   // Absent where there are none: releases of earlier versions keep their ids.

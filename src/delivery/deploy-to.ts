@@ -168,7 +168,16 @@ async function deployUnderLease(
   // What had passed the gates and was cut short goes on; only a hold stops what erred.
   const early =
     resumes === null
-      ? await earlyGates(engine, { policy, state: session.state(), release: request.release, trigger, yanks, snapshot })
+      ? await earlyGates(engine, {
+          policy,
+          state: session.state(),
+          release: request.release,
+          trigger,
+          yanks,
+          snapshot,
+          isBuilt: true,
+          signal: session.signal,
+        })
       : resumes.phase === 'errored'
         ? holdGate(session.state(), request.release, trigger)
         : null

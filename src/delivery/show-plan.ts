@@ -249,6 +249,8 @@ async function planEnvironment(
         yanks,
         plan,
         trigger: ref === null ? 'deploy' : 'route',
+        isBuilt: pending.size === 0,
+        signal,
       })
   const action = decision.action === 'deploy' && isNothing ? 'none' : decision.action
   const why =
@@ -288,6 +290,8 @@ type GateFacts = {
   yanks: Awaited<ReturnType<Engine['ledger']['yanks']>>
   plan: ReturnType<typeof planDeployment>
   trigger: 'deploy' | 'route'
+  isBuilt: boolean
+  signal: AbortSignal
 }
 
 async function decide(engine: Engine, facts: GateFacts): Promise<GateDecision> {

@@ -8,6 +8,7 @@ import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
 import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
+import type { ScanPolicy } from './scan.ts'
 import type { BuildSettings } from './workplace.ts'
 
 export type Project = {
@@ -230,6 +231,8 @@ export type EnvironmentPolicy = {
   /** The account that its targets and variables are in. Absent where AWS is not spoken of. */
   aws?: AwsAccess
   variables: VariableSourceConfig
+  /** Absent: findings of scans are nobody's concern here. */
+  scan?: ScanPolicy
   onFailure: Reaction[]
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Digest, ServiceName } from '../model/index.ts'
+import type { Digest, ScanReport, ServiceName } from '../model/index.ts'
 
 export type Descriptor = {
   mediaType: string
@@ -84,6 +84,8 @@ export type ArtifactStore = {
    */
   objectOf?(blob: Descriptor): { bucket: string; key: string; region: string } | null
   has(digest: Digest, signal: AbortSignal): Promise<boolean>
+  /** What a scan for vulnerabilities found in it, where the store has scans made. */
+  scanOf?(digest: Digest, signal: AbortSignal): Promise<ScanReport>
   /** Idempotent; uploads only what is missing. */
   put(artifact: PackedArtifact, signal: AbortSignal): Promise<void>
   /** The manifest or index, verified. Missing: errored `ARTIFACT_MISSING`; wrong bytes: errored `ARTIFACT_CORRUPT`. */

@@ -11,11 +11,15 @@ import {
   GetLifecyclePolicyCommand,
   PutImageCommand,
 } from '@aws-sdk/client-ecr'
+import { digestOfBytes } from '../../src/artifacts/digest.ts'
 import { createEcrRegistry, parseEcrHost } from '../../src/artifacts/ecr/index.ts'
+import { emptyConfig, encodeManifest } from '../../src/artifacts/manifest.ts'
+import { mediaTypes } from '../../src/artifacts/media-types.ts'
 import { createRegistryStore } from '../../src/artifacts/oci-registry/index.ts'
 import { type Aws, openAws } from '../../src/aws/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import type { EcrSettings, TrunklineError } from '../../src/model/index.ts'
+import type { Manifest, PackedArtifact } from '../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../parts/aws/faults.ts'
 import { type RegistryPart, registryMissing, startRegistry } from '../parts/registry.ts'
@@ -125,6 +129,51 @@ describe('artifacts in ECR', { skip: awsMissing() || registryMissing() }, () => 
     const { store } = open()
     faults.fault('ecr:CreateRepository', { kind: 'denied', permission: 'ecr:CreateRepository' })
     await assert.rejects(store.put(await bundleOf(t, 'x'), inTime()), /lacks the permission ecr:CreateRepository/)
+  })
+
+  /** As container tools make them: without a type of their own. */
+  function image(text: string): PackedArtifact {
+    const bytes = Buffer.from(text)
+    const layer = { mediaType: mediaTypes.tarLayer, digest: digestOfBytes(bytes), size: bytes.length }
+    const { mediaType, digest, size } = emptyConfig
+    const config = { mediaType, digest, size }
+    const document: Manifest = { schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers: [layer] }
+    const manifest = encodeManifest(document)
+    const blobs = [emptyConfig, { ...layer, content: { kind: 'bytes' as const, bytes } }]
+    return { digest: manifest.digest, manifest: manifest.bytes, blobs, sizeBytes: bytes.length }
+  }
+
+  test('say what a scan found, that it is under way, or that there can be none', async (t) => {
+    const { name, store } = open()
+    const [scanned, young, odd] = [image('scanned'), image('young'), image('odd')]
+    const bundle = await bundleOf(t, 'no image')
+    for (const artifact of [scanned, young, odd, bundle]) {
+      await store.put(artifact, inTime())
+      const imageManifest = Buffer.from(artifact.manifest).toString()
+      const put = new PutImageCommand({ repositoryName: name, imageManifest, imageDigest: artifact.digest })
+      await aws.send(aws.client(ECRClient), put, { signal: inTime() })
+    }
+    const attributes = [{ key: 'package_name', value: 'zlib' }]
+    await part.wish('ecr', {
+      scans: {
+        [scanned.digest]: { status: 'COMPLETE', findings: [{ name: 'CVE-2026-1', severity: 'HIGH', attributes }] },
+        [odd.digest]: { status: 'UNSUPPORTED_IMAGE' },
+      },
+    })
+    assert.deepEqual(await store.scanOf?.(scanned.digest, inTime()), {
+      kind: 'complete',
+      findings: [{ id: 'CVE-2026-1', severity: 'high', packageName: 'zlib' }],
+    })
+    const pending = await store.scanOf?.(young.digest, inTime())
+    assert.equal(pending?.kind, 'pending')
+    assert.ok(
+      pending?.kind === 'pending' && pending.sinceMs !== null && Math.abs(Date.now() - pending.sinceMs) < 300_000,
+    )
+    assert.deepEqual(await store.scanOf?.(odd.digest, inTime()), {
+      kind: 'unavailable',
+      why: 'ECR says UNSUPPORTED_IMAGE',
+    })
+    assert.deepEqual(await store.scanOf?.(bundle.digest, inTime()), { kind: 'exempt' })
   })
 
   test('are deleted by ECR’s own API', async (t) => {

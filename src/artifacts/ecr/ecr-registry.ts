@@ -10,6 +10,7 @@ import { type EcrSettings, erroredError } from '../../model/index.ts'
 import type { CloudRegistry } from '../oci-registry/cloud-registry.ts'
 import type { Credentials } from '../oci-registry/credentials.ts'
 import { createDeletion } from './deletion.ts'
+import { scanOf } from './scan.ts'
 
 export type EcrOptions = {
   /** In the region of the registry. */
@@ -81,6 +82,8 @@ export function createEcrRegistry({ aws, account, settings, now }: EcrOptions): 
     },
 
     deleteManifest: deletion,
+
+    scanOf: (name, digest, signal) => scanOf(aws, account, name, digest, signal),
   }
 }
 

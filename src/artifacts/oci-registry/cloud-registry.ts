@@ -1,4 +1,4 @@
-import type { Digest } from '../../model/index.ts'
+import type { Digest, ScanReport } from '../../model/index.ts'
 import type { Credentials } from './credentials.ts'
 
 /** What a cloud's registry does by an API of its own, beside the protocol that all registries speak. */
@@ -9,4 +9,6 @@ export type CloudRegistry = {
   prepareRepository(name: string, signal: AbortSignal): Promise<void>
   /** Deletes a manifest; false where it was not there. */
   deleteManifest(name: string, digest: Digest, signal: AbortSignal): Promise<boolean>
+  /** Of a single image. */
+  scanOf(name: string, digest: Digest, signal: AbortSignal): Promise<ScanReport>
 }

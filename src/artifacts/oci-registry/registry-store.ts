@@ -91,6 +91,15 @@ export function createRegistryStore(options: RegistryStoreOptions): ArtifactStor
       return (await resolveManifest(client, digest, signal)) !== null
     },
 
+    async scanOf(digest, signal) {
+      const { reportOf } = await import('./scan.ts')
+      const { repository } = client.place
+      return await reportOf(digest, {
+        read: async (each) => (await describe(each, signal)).document,
+        scanOf: cloud === undefined ? null : (each) => cloud.scanOf(repository, each, signal),
+      })
+    },
+
     async put(artifact, signal) {
       if ((await resolveManifest(client, artifact.digest, signal)) !== null) return
       await cloud?.prepareRepository(client.place.repository, signal)

@@ -63,6 +63,11 @@ export function createServiceRepositories(options: ServiceRepositoriesOptions): 
 
     has: async (digest, signal) => (await find(digest, signal)) !== null,
 
+    async scanOf(digest, signal) {
+      const place = await placeOf(digest, signal)
+      return (await place.scanOf?.(digest, signal)) ?? { kind: 'unavailable', why: 'this registry scans nothing' }
+    },
+
     async put() {
       throw new Error('an artifact is put into the repository of its service')
     },

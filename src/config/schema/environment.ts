@@ -1,7 +1,7 @@
 /** A named place where a release runs. Its policy is read from trunk, its recipe from the commit. */
 import type * as z from 'zod'
 import { awsSchema } from './aws.ts'
-import { approvalSchema, windowsSchema } from './gate.ts'
+import { approvalSchema, scanSchema, windowsSchema } from './gate.ts'
 import { hooksSchema } from './hook.ts'
 import { patternsSchema } from './input.ts'
 import { nameSchema } from './name.ts'
@@ -20,6 +20,7 @@ export const environmentSchema = object({
     .describe('Environments that must have verified the release before.'),
   approval: approvalSchema.optional().describe('Who must agree before a deployment.'),
   windows: windowsSchema.describe('When deployments may start. Empty: always.'),
+  scan: scanSchema.optional().describe('Which findings of vulnerability scans (ECR) are let in.'),
   target: targetSchema.optional().describe("The environment's only target; its kind is its name."),
   targets: mappingOf(nameSchema, targetSchema, 'a mapping of names to targets')
     .optional()

@@ -1,10 +1,10 @@
 /** Conditions on a deployment: approval, windows. */
 import { Cron } from 'croner'
-import type { ApprovalPolicy, DeploymentWindow } from '../../model/index.ts'
+import type { ApprovalPolicy, DeploymentWindow, ScanPolicy } from '../../model/index.ts'
 import { closestWord } from '../did-you-mean.ts'
 import { type Mistake, show } from '../mistake.ts'
 import { durationSchema } from './duration.ts'
-import { distinct, flag, listOf, object, oneOrMany, textWith, wholeNumber } from './shapes.ts'
+import { choice, distinct, flag, listOf, object, oneOrMany, textWith, wholeNumber } from './shapes.ts'
 
 const approverSchema = textWith('`@group` or an e-mail address', (approver) =>
   /^@[^@\s]+$|^[^@\s]+@[^@\s]+$/.test(approver)
@@ -81,3 +81,17 @@ const windowSchema = object({
   .transform(({ cron, duration, timezone }): DeploymentWindow => ({ cron, durationMs: duration, timezone }))
 
 export const windowsSchema = oneOrMany(windowSchema, 'a list of windows').prefault([])
+
+export const scanSchema = object(
+  {
+    below: choice(['low', 'medium', 'high', 'critical']).describe(
+      'Artifacts with findings of this severity or a worse one are refused.',
+    ),
+    wait: durationSchema
+      .prefault('10m')
+      .describe('How long an artifact may be without a scan after it was put; then it is refused.'),
+  },
+  { expected: 'a mapping such as `{ below: high }`' },
+)
+  .meta({ id: 'Scan', title: 'Scan', description: 'Findings of vulnerability scans as a gate.' })
+  .transform(({ below, wait }): ScanPolicy => ({ below, waitMs: wait }))

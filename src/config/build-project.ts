@@ -101,6 +101,8 @@ function buildRun(service: string, run: RunDocument): Run {
   if (run.kind === 'serverless') return { ...run, files: run.files.map((path) => fillIn(path, { service })) }
   if (run.kind === 'appspec') return run
   if (run.kind === 'cloudformation') return fillStack(service, run)
+  if (run.kind === 'terraform')
+    return { ...run, variableFiles: run.variableFiles.map((path) => fillIn(path, { service })) }
   if (run.kind === 'container') return { ...run, kubernetes: buildKubernetesRun(service, run.kubernetes) }
   const { kubernetes, ...rest } = run
   return kubernetes === undefined ? rest : { ...rest, kubernetes: buildKubernetesRun(service, kubernetes) }

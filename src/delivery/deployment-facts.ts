@@ -4,6 +4,7 @@ import { readRelease } from '../ledger/index.ts'
 import { createMasker, type Masker } from '../masking/masker.ts'
 import type {
   Candidate,
+  Digest,
   EnvironmentPolicy,
   EnvironmentState,
   Fingerprint,
@@ -60,6 +61,8 @@ export type FactsRequest = {
   yanks: readonly Yank[]
   direction: DeploymentFacts['direction']
   leaving: DeploymentFacts['leaving']
+  /** Artifacts that are yet to be built: nothing can be previewed of them. */
+  pending?: ReadonlySet<Digest>
   signal: AbortSignal
 }
 
@@ -97,8 +100,10 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
     const complete = services.filter((service) => isComplete(variables[service]))
     const requestOf = (service: ServiceName, fingerprint: Fingerprint | null) =>
       rolloutRequest(engine, request, service, variables, fingerprint)
+    const previewable = (service: ServiceName, fingerprint: Fingerprint | null) =>
+      requestOf(service, fingerprint).filter(({ desired }) => request.pending?.has(desired.artifact) !== true)
     problems.push(...(await rolloutsBeyond(target, place.name, services, request, requestOf)))
-    const answer = await askTarget(place, complete, variables, requestOf, { signal, artifacts: world.artifacts })
+    const answer = await askTarget(place, complete, variables, previewable, { signal, artifacts: world.artifacts })
     if (!answer.reachable) {
       problems.push(...answer.reasons)
       for (const service of services) seen[service] = 'unknown'

@@ -225,7 +225,7 @@ async function planEnvironment(
     author: { name: scene.commit.author.name, email: scene.commit.author.email },
   }
   const gathered = await gatherDeploymentFacts(engine, {
-    ...{ policy, state, snapshot, release, candidate, yanks, signal },
+    ...{ policy, state, snapshot, release, candidate, yanks, pending, signal },
     direction: 'forward',
     leaving: null,
   })

@@ -9,6 +9,7 @@ import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes
 import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
 import type { ScanPolicy } from './scan.ts'
+import type { TerraformConfig, TerraformRun } from './terraform.ts'
 import type { BuildSettings } from './workplace.ts'
 
 export type Project = {
@@ -163,7 +164,7 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = CommandRun | AppspecRun | ContainerRun | LambdaRun | ServerlessRun | CloudFormationRun
+export type Run = CommandRun | AppspecRun | ContainerRun | LambdaRun | ServerlessRun | CloudFormationRun | TerraformRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -287,6 +288,7 @@ export type TargetConfig =
   | { kind: 'gitops'; gitops: GitOpsConfig }
   | { kind: 'lambda'; lambda: LambdaConfig }
   | { kind: 'cloudformation'; cloudformation: CloudFormationConfig }
+  | { kind: 'terraform'; terraform: TerraformConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

@@ -42,6 +42,10 @@ const openers: TargetOpeners = {
     const { createLambdaTarget } = await import('./lambda/index.ts')
     return createLambdaTarget({ config: lambda, ...surroundings })
   },
+  terraform: async ({ terraform }, surroundings) => {
+    const { createTerraformTarget } = await import('./terraform/index.ts')
+    return createTerraformTarget({ config: terraform, ...surroundings })
+  },
   cloudformation: async ({ cloudformation }, surroundings) => {
     const { createCloudFormationTarget } = await import('./cloudformation/index.ts')
     return createCloudFormationTarget({ config: cloudformation, ...surroundings })

@@ -34,6 +34,11 @@ const platforms: Record<
     runs: ['lambda', 'serverless'],
     hint: 'for example `run: { lambda: { handler: dist/handler.main, runtime: nodejs22.x } }` with `artifact: { zip: {} }`',
   },
+  terraform: {
+    artifacts: ['bundle', 'zip'],
+    runs: ['terraform'],
+    hint: 'a root module is applied: `run: { terraform: { directory: … } }`',
+  },
   cloudformation: {
     artifacts: ['bundle', 'zip'],
     runs: ['cloudformation'],
@@ -56,6 +61,7 @@ const runWords: Record<RunKind, string> = {
   lambda: 'runs as a function',
   serverless: 'is deployed by its `serverless.yml`',
   cloudformation: 'is a stack of CloudFormation',
+  terraform: 'is applied by Terraform',
 }
 
 export const checkPlatforms: Check = function* (context) {

@@ -7,6 +7,7 @@ import type {
   ContainerRun,
   LambdaRun,
   ServerlessRun,
+  TerraformRun,
 } from '../../model/index.ts'
 import { cloudformationRun } from './cloudformation-run.ts'
 import { commandSchema } from './command.ts'
@@ -17,6 +18,7 @@ import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
 import { serverlessRunSchema } from './serverless-run.ts'
 import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
+import { terraformRun } from './terraform-run.ts'
 
 /** As written: the service's own name is not filled in yet. */
 type Described<Of> = Omit<Of, 'kubernetes'> & { kubernetes: KubernetesRunDocument }
@@ -25,6 +27,7 @@ export type RunDocument =
   | LambdaRun
   | ServerlessRun
   | CloudFormationRun
+  | TerraformRun
   | Described<ContainerRun>
   | (Omit<CommandRun, 'kubernetes'> & { kubernetes?: KubernetesRunDocument })
 
@@ -132,10 +135,19 @@ const commandRun = z
   )
 
 export const runSchema = z.union(
-  [commandRun, appspecObject, containerRun, describedRun, lambdaRunSchema, serverlessRunSchema, cloudformationRun],
+  [
+    commandRun,
+    appspecObject,
+    containerRun,
+    describedRun,
+    lambdaRunSchema,
+    serverlessRunSchema,
+    cloudformationRun,
+    terraformRun,
+  ],
   {
     error: mustBe(
-      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless` or `cloudformation`',
+      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless`, `cloudformation` or `terraform`',
     ),
   },
 )

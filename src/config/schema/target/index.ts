@@ -7,6 +7,7 @@ import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
 import { kubernetesSchema } from './kubernetes.ts'
 import { lambdaSchema } from './lambda.ts'
+import { terraformSchema } from './terraform.ts'
 
 /** To add a target: its schema in a file beside this one, ending in its `TargetConfig`, and a line here. */
 const targetSchemas = {
@@ -15,13 +16,14 @@ const targetSchemas = {
   gitops: gitopsSchema.optional().describe('A manifest repository, for Argo CD and Flux.'),
   lambda: lambdaSchema.optional().describe('Functions of AWS Lambda.'),
   cloudformation: cloudformationSchema.optional().describe('Stacks of AWS CloudFormation.'),
+  terraform: terraformSchema.optional().describe('Infrastructure that Terraform or OpenTofu applies.'),
 }
 
 const kinds = Object.keys(targetSchemas)
 
 const later: LaterWords = {
   noun: 'target',
-  words: ['codedeploy', 'terraform'],
+  words: ['codedeploy', 'ecs'],
   available: kinds,
 }
 

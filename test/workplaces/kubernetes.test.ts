@@ -243,6 +243,15 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     }
   })
 
+  test('who may not make Jobs is refused, and told which rights it takes', async () => {
+    const stranger = await cluster.serviceAccount({ namespace: await cluster.namespace('other'), name: 'stranger' })
+    const place = { kubeconfig: stranger.kubeconfig }
+    await using project = await elsewhere({ services: { web: service('web') }, place })
+    const { error } = await project.json<ErrorDocument>(3, ['deliver'])
+    assert.equal(error.code, 'FORBIDDEN')
+    assert.match(error.hint ?? '', /docs\/building-elsewhere\.md/)
+  })
+
   test('an image that cannot be pulled is told, and is no verdict', async () => {
     const place = { image: `${registry.host}/missing/ci@sha256:${'0'.repeat(64)}` }
     await using project = await elsewhere({ services: { web: service('web') }, place })

@@ -5,7 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import { isConflict, isNotFound, type KubernetesObject, nameOf } from '../../kubernetes-api/index.ts'
 import { type ClusterSession, sessionOpener, told } from '../../kubernetes-api/session.ts'
-import { type AwsAccess, type Digest, type KubernetesWorkplace, TrunklineError } from '../../model/index.ts'
+import {
+  type AwsAccess,
+  type Digest,
+  type KubernetesWorkplace,
+  refusedError,
+  TrunklineError,
+} from '../../model/index.ts'
 import type { Assignment, AssignmentContext, RunEnd, Workplace } from '../workplace.ts'
 import { followJob } from './follow.ts'
 import { endOf } from './how-it-ended.ts'
@@ -128,16 +134,27 @@ export function createKubernetesWorkplace(options: KubernetesWorkplaceOptions): 
     platform: place.platform,
     async run(assignment, context) {
       const session = await open(context.signal)
-      return await told(session, () => carryOut(session, assignment, context))
+      return await toldHere(session, () => carryOut(session, assignment, context))
     },
     async forget(order, signal) {
       const session = await open(signal)
-      await told(session, () => remove(session, order, signal))
+      await toldHere(session, () => remove(session, order, signal))
     },
     async close() {
       closing.abort()
       await open.close()
     },
+  }
+}
+
+/** Other rights than those of a target. */
+async function toldHere<Result>(session: ClusterSession, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await told(session, work)
+  } catch (error) {
+    if (!(error instanceof TrunklineError) || error.code !== 'FORBIDDEN') throw error
+    const hint = 'docs/building-elsewhere.md lists the rights that builds in Jobs need'
+    throw refusedError('FORBIDDEN', error.message, { hint, cause: error })
   }
 }
 

@@ -200,10 +200,10 @@ async function rolloutsBeyond(
       const service = release.services[name]
       if (service === undefined || service.run === null) return []
       const { strategy } = rolloutFor(name, service, environment, direction)
-      if (!isStaged(strategy)) return []
-      const place = { file: 'trunkline.yaml', hint: 'choose one-at-a-time, half or all-at-once for it' }
-      const sentence = `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}`
-      if (strategy.kind === 'canary' ? !capabilities.canary : !capabilities.trafficSplit) {
+      const hint = isStaged(strategy) ? { hint: 'choose one-at-a-time, half or all-at-once for it' } : {}
+      const place = { file: 'trunkline.yaml', ...hint }
+      if (isStaged(strategy) && !(strategy.kind === 'canary' ? capabilities.canary : capabilities.trafficSplit)) {
+        const sentence = `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}`
         const message = `${sentence}: target ${targetName} (${kind}) cannot divide requests`
         return [reason('rollout-not-available', message, place)]
       }

@@ -1,6 +1,7 @@
 /** The words of Trunkline as types (see docs/glossary.md). This folder imports nothing and does no I/O. */
 export * from './aws.ts'
 export * from './cloudformation.ts'
+export * from './codedeploy.ts'
 export * from './description.ts'
 export * from './environment.ts'
 export * from './error.ts'

@@ -4,6 +4,7 @@
  */
 import type { AwsAccess } from './aws.ts'
 import type { CloudFormationConfig, CloudFormationRun } from './cloudformation.ts'
+import type { CodeDeployConfig } from './codedeploy.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
 import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
@@ -289,6 +290,7 @@ export type TargetConfig =
   | { kind: 'lambda'; lambda: LambdaConfig }
   | { kind: 'cloudformation'; cloudformation: CloudFormationConfig }
   | { kind: 'terraform'; terraform: TerraformConfig }
+  | { kind: 'codedeploy'; codedeploy: CodeDeployConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

@@ -187,8 +187,8 @@ export type Target = {
   ): Promise<Record<ServiceName, Fingerprint>>
   plan(requests: readonly RolloutRequest[], context: PlanContext): Promise<TargetPreview>
   /**
-   * Why a service cannot be rolled out in the stages it asks for, by how it is described: asked when planning. Absent
-   * where `capabilities` says it all. Changes nothing.
+   * Why a service cannot be rolled out in the way it asks for, by how it is described and where it goes: asked when
+   * planning. Absent where `capabilities` says it all. Changes nothing.
    */
   objectionsTo?(request: RolloutRequest, signal: AbortSignal): Promise<Reason[]>
   /** Rolls one service to the desired generation. On a failed verdict the old generation is serving again, in full. */

@@ -50,6 +50,10 @@ const openers: TargetOpeners = {
     const { createCloudFormationTarget } = await import('./cloudformation/index.ts')
     return createCloudFormationTarget({ config: cloudformation, ...surroundings })
   },
+  codedeploy: async ({ codedeploy }, surroundings) => {
+    const { createCodeDeployTarget } = await import('./codedeploy/index.ts')
+    return createCodeDeployTarget({ config: codedeploy, ...surroundings })
+  },
 }
 
 /** The adapter for one target of one environment. Nothing is contacted yet. */

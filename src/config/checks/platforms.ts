@@ -44,6 +44,11 @@ const platforms: Record<
     runs: ['cloudformation'],
     hint: 'a stack is made of a template: `run: { cloudformation: { template: …, stack: … } }`',
   },
+  codedeploy: {
+    artifacts: ['bundle', 'zip'],
+    runs: ['appspec'],
+    hint: 'CodeDeploy takes a bundle or a zip with an `appspec.yml`: `run: { appspec: appspec.yml }`',
+  },
 }
 
 const artifactWords: Record<ArtifactKind, string> = {

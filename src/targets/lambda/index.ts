@@ -3,7 +3,14 @@
  * What must be remembered is beside the zips.
  */
 import { openAws } from '../../aws/index.ts'
-import { type AwsAccess, type EnvironmentName, type LambdaConfig, reason, usageError } from '../../model/index.ts'
+import {
+  type AwsAccess,
+  type EnvironmentName,
+  isStaged,
+  type LambdaConfig,
+  reason,
+  usageError,
+} from '../../model/index.ts'
 import type { Clock, Target } from '../../ports/index.ts'
 import { ensureFunction, type Opened } from './ensure.ts'
 import { findFunctionDrift } from './find-drift.ts'
@@ -59,8 +66,8 @@ export function createLambdaTarget(options: LambdaTargetOptions): Target {
     // What functions are made of is in the plan already.
     plan: async () => ({ previews: {} }),
 
-    objectionsTo: async ({ service, desired }) =>
-      desired.run.kind === 'serverless'
+    objectionsTo: async ({ service, desired, strategy }) =>
+      isStaged(strategy) && desired.run.kind === 'serverless'
         ? [reason('not-in-stages', `${service} is deployed by its serverless.yml as a whole`)]
         : [],
 

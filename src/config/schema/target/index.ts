@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { TargetConfig } from '../../../model/index.ts'
 import { exactlyOne, type LaterWords, object } from '../shapes.ts'
 import { cloudformationSchema } from './cloudformation.ts'
+import { codedeploySchema } from './codedeploy.ts'
 import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
 import { kubernetesSchema } from './kubernetes.ts'
@@ -17,13 +18,14 @@ const targetSchemas = {
   lambda: lambdaSchema.optional().describe('Functions of AWS Lambda.'),
   cloudformation: cloudformationSchema.optional().describe('Stacks of AWS CloudFormation.'),
   terraform: terraformSchema.optional().describe('Infrastructure that Terraform or OpenTofu applies.'),
+  codedeploy: codedeploySchema.optional().describe('Virtual machines, through AWS CodeDeploy.'),
 }
 
 const kinds = Object.keys(targetSchemas)
 
 const later: LaterWords = {
   noun: 'target',
-  words: ['codedeploy', 'ecs'],
+  words: ['ecs'],
   available: kinds,
 }
 

@@ -1,0 +1,106 @@
+/**
+ * AWS CodeDeploy: fleets of virtual machines. A revision is the artifact itself, in S3; its `appspec.yml` says what the
+ * agent on each instance does. Nothing is remembered but by CodeDeploy: its deployments say whose they are.
+ */
+import { openAws } from '../../aws/index.ts'
+import {
+  type AwsAccess,
+  type CodeDeployConfig,
+  type EnvironmentName,
+  passed,
+  reason,
+  refusedError,
+  usageError,
+} from '../../model/index.ts'
+import type { Clock, Target } from '../../ports/index.ts'
+import { readGroup } from './deployments.ts'
+import { findGroupDrift } from './drift.ts'
+import { ensureDeployed } from './ensure.ts'
+import { examineGroups } from './examine.ts'
+import { noVariables } from './fingerprint.ts'
+import { groupLogs } from './logs.ts'
+import { observeGroups } from './observe.ts'
+import { groupOf, type Parts, sayGroup } from './parts.ts'
+import { objectionsOf } from './promises.ts'
+
+export type CodeDeployTargetOptions = {
+  config: CodeDeployConfig
+  project: string
+  environment: EnvironmentName
+  clock: Clock
+  variables: NodeJS.ProcessEnv
+  aws: AwsAccess | null
+  /** Pause between two looks at a deployment; it grows. */
+  lookEveryMs?: number
+}
+
+const defaultLookEveryMs = 2000
+/** Groups are independent of each other, and CodeDeploy does the work. */
+const rolloutsAtOnce = 20
+
+/** Contacts nothing yet. */
+export function createCodeDeployTarget(options: CodeDeployTargetOptions): Target {
+  const { config, project, environment, clock, variables, aws: access, lookEveryMs = defaultLookEveryMs } = options
+  if (access === null) {
+    throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
+  }
+  const aws = openAws(access, { variables, clock, user: `${project}/${environment}` })
+  const parts: Parts = { config, project, environment, aws, clock, lookEveryMs }
+  return {
+    kind: 'codedeploy',
+    environment,
+    capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'lease-only' },
+    rolloutsAtOnce,
+
+    async observe(services, signal) {
+      return { reachable: true, services: await observeGroups(parts, services, signal) }
+    },
+
+    fingerprint: async (given) => Object.fromEntries(Object.keys(given).map((service) => [service, noVariables])),
+
+    // What a revision is made of is in the plan already.
+    plan: async () => ({ previews: {} }),
+
+    async objectionsTo(request, signal) {
+      const group = await readGroup(parts, request.service, signal)
+      // It may be made by a stack of the same delivery: it is looked at again then.
+      return group === null ? [] : await objectionsOf(parts, group, request, signal)
+    },
+
+    ensure: (request, context) => ensureDeployed(parts, request, context),
+
+    async verify({ service, desired }, { signal }) {
+      const { [service]: observed } = await observeGroups(parts, [service], signal)
+      if (observed?.generation === desired.generation) return passed
+      const why = observed?.detail === undefined ? '' : `: ${observed.detail}`
+      const message = `${sayGroup(groupOf(parts, service))} does not run what was deployed${why}`
+      return { ok: false, reasons: [reason('not-what-was-ensured', message)] }
+    },
+
+    async remove(service, { signal }) {
+      if ((await readGroup(parts, service, signal)) === null) return passed
+      throw refusedError(
+        'INSTANCES_KEPT',
+        `${service} stays on its instances: CodeDeploy cannot take a revision away`,
+        {
+          hint: `delete ${sayGroup(groupOf(parts, service))} with its instances, where they are described; then this goes through`,
+        },
+      )
+    },
+
+    async runJob({ name }) {
+      throw refusedError(
+        'NO_PLACE_FOR_JOBS',
+        `${name} has no place to run: CodeDeploy runs the scripts of its appspec.yml`,
+        {
+          hint: 'make it a script of the lifecycle (`BeforeInstall`, `AfterInstall`), or give its service another target',
+        },
+      )
+    },
+    jobOutcome: async () => ({ kind: 'never-started' }),
+    logs: (query, signal) => groupLogs(parts, query, signal),
+    findDrift: (services, signal) => findGroupDrift(parts, services, signal),
+    examine: (services, signal) => examineGroups(parts, services, signal),
+    close: () => aws.close(),
+  }
+}

@@ -1,0 +1,43 @@
+/** What services' groups run. */
+import type { ServiceName } from '../../model/index.ts'
+import type { ObservedService } from '../../ports/index.ts'
+import { readGroup } from './deployments.ts'
+import { noVariables } from './fingerprint.ts'
+import { fill, groupOf, type Parts, sayGroup } from './parts.ts'
+import { countOf, readStanding, type Standing } from './standing.ts'
+
+export async function observeGroups(
+  parts: Parts,
+  services: readonly ServiceName[],
+  signal: AbortSignal,
+): Promise<Record<ServiceName, ObservedService>> {
+  const observed = services.map(async (service): Promise<[ServiceName, ObservedService]> => {
+    const group = await readGroup(parts, service, signal)
+    if (group === null) return [service, { ...nothing, detail: `${sayGroup(groupOf(parts, service))} is missing` }]
+    return [service, observedService(parts, service, await readStanding(parts, group, signal))]
+  })
+  return Object.fromEntries(await Promise.all(observed))
+}
+
+const nothing: ObservedService = {
+  ...{ generation: null, artifact: null, fingerprint: null, url: null },
+  instances: { ready: 0, desired: 0 },
+}
+
+function observedService(parts: Parts, service: ServiceName, { last, marker, unfinished }: Standing): ObservedService {
+  if (last === null && unfinished === null) return nothing
+  const { config } = parts
+  const url = config.url === null ? null : fill(parts, service, config.url)
+  const isOurs = marker?.service === service
+  const details = [
+    ...(last === null || isOurs ? [] : [`${last.deploymentId} is not a deployment of ${service} by Trunkline`]),
+    ...(unfinished === null
+      ? []
+      : [`${unfinished.deploymentId} is ${unfinished.status}: instances run different things`]),
+  ]
+  const told = details.length === 0 ? {} : { detail: details.join('; ') }
+  const instances = countOf(unfinished ?? last)
+  if (!isOurs) return { ...nothing, instances, url, ...told }
+  const generation = unfinished === null ? marker.generation : null
+  return { generation, artifact: marker.artifact, fingerprint: noVariables, instances, url, ...told }
+}

@@ -1,0 +1,162 @@
+/** The CodeDeploy target over the emulator of AWS, and what a test looks at there with the SDK itself. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  BatchGetDeploymentsCommand,
+  CodeDeployClient,
+  CreateApplicationCommand,
+  CreateDeploymentGroupCommand,
+  type CreateDeploymentGroupCommandInput,
+  type DeploymentInfo,
+  ListDeploymentsCommand,
+} from '@aws-sdk/client-codedeploy'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { createLayoutStore } from '../../../src/artifacts/oci-layout/index.ts'
+import { packBundle } from '../../../src/artifacts/packing/index.ts'
+import { type Aws, openAws } from '../../../src/aws/index.ts'
+import { systemClock } from '../../../src/clock/index.ts'
+import type { CodeDeployConfig, CommitId, Digest, Verdict } from '../../../src/model/index.ts'
+import type { ArtifactStore, Clock, RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
+import { createCodeDeployTarget } from '../../../src/targets/codedeploy/index.ts'
+import { layDown } from '../../artifacts/build-directory.ts'
+import type { AwsPart } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
+import { quickClock } from '../lambda/lambda-under-test.ts'
+
+export { quickClock }
+export const inTime = () => AbortSignal.timeout(120_000)
+export const group = { applicationName: 'shop-web', deploymentGroupName: 'prod' }
+export const behindBalancer: Partial<CreateDeploymentGroupCommandInput> = {
+  deploymentStyle: { deploymentType: 'IN_PLACE', deploymentOption: 'WITH_TRAFFIC_CONTROL' },
+  loadBalancerInfo: { targetGroupInfoList: [{ name: 'shop-web' }] },
+}
+export const rollsBack: Partial<CreateDeploymentGroupCommandInput> = {
+  autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_FAILURE'] },
+}
+
+export type CodeDeployContext = TargetContext & { lines: string[]; reports: unknown[] }
+
+export type CodeDeployUnderTest = {
+  bucket: string
+  artifacts: ArtifactStore
+  /** Past the faults. */
+  aws: Aws
+  open(options?: { config?: Partial<CodeDeployConfig>; clock?: Clock }): Target
+  makeGroup(change?: Partial<CreateDeploymentGroupCommandInput>): Promise<void>
+  /** The artifact, and how it is asked for. */
+  release(version: string, change?: Partial<RolloutRequest>): Promise<RolloutRequest>
+  context(change?: Partial<TargetContext>): CodeDeployContext
+  /** Oldest first. */
+  deployments(): Promise<DeploymentInfo[]>
+  close(): Promise<void>
+}
+
+export async function openCodeDeploy(part: AwsPart, faults: AwsFaults): Promise<CodeDeployUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), 'trunkline-codedeploy-'))
+  const artifacts = createLayoutStore(join(folder, 'artifacts'))
+  const aws = openAws(part.access, { variables: part.environment, clock: systemClock })
+  const client = aws.client(CodeDeployClient)
+  const bucket = `revisions-${randomUUID()}`
+  const targets: Target[] = []
+  const made = { CreateBucketConfiguration: { LocationConstraint: 'eu-west-1' } } as const
+  await aws.send(aws.client(S3Client), new CreateBucketCommand({ Bucket: bucket, ...made }), { signal: inTime() })
+  return {
+    ...{ bucket, artifacts, aws },
+    open({ config = {}, clock = quickClock() } = {}) {
+      const target = createCodeDeployTarget({
+        config: { ...configOf(bucket), ...config },
+        ...{ project: 'shop', environment: 'prod', clock, variables: faults.environment, aws: faults.access },
+      })
+      targets.push(target)
+      return target
+    },
+    async makeGroup(change = behindBalancer) {
+      const { applicationName } = group
+      const signal = inTime()
+      await aws.send(client, new CreateApplicationCommand({ applicationName, computePlatform: 'Server' }), { signal })
+      const serviceRoleArn = 'arn:aws:iam::123456789012:role/codedeploy'
+      await aws.send(client, new CreateDeploymentGroupCommand({ ...group, serviceRoleArn, ...change }), { signal })
+    },
+    async release(version, change = {}) {
+      const directory = await layDown(join(folder, randomUUID()), {
+        'appspec.yml': 'version: 0.0\nos: linux\n',
+        'server.js': `// ${version}\n`,
+      })
+      const scratchDirectory = join(folder, `scratch-${randomUUID()}`)
+      const artifact = await packBundle({ directory, include: ['**'], exclude: [], scratchDirectory })
+      await artifacts.put(artifact, inTime())
+      return requestFor(artifact.digest, version, change)
+    },
+    context(change = {}) {
+      const lines: string[] = []
+      const reports: unknown[] = []
+      return {
+        ...{ signal: inTime(), epoch: 1, artifacts, lines, reports },
+        deployment: {
+          id: 'd-prod-1' as never, // A brand that nobody here reads.
+          actor: { name: 'Ada', email: 'ada@example.com' },
+          candidate: { commit: 'c0ffee00'.repeat(5) as CommitId } as never, // The rest is not read.
+          together: [],
+        },
+        report: (update) => reports.push(update),
+        log: (line) => lines.push(line),
+        ...change,
+      }
+    },
+    async deployments() {
+      const signal = inTime()
+      const { deployments: deploymentIds = [] } = await aws.send(client, new ListDeploymentsCommand(group), { signal })
+      if (deploymentIds.length === 0) return []
+      const answer = await aws.send(client, new BatchGetDeploymentsCommand({ deploymentIds }), { signal })
+      const moment = ({ createTime }: DeploymentInfo) => createTime?.getTime() ?? 0
+      return (answer.deploymentsInfo ?? []).sort((left, right) => moment(left) - moment(right))
+    },
+    async close() {
+      for (const target of targets) await target.close?.()
+      await aws.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+const configOf = (bucket: string): CodeDeployConfig => ({
+  application: '{project}-{service}',
+  deploymentGroup: '{environment}',
+  bucket,
+  prefix: 'revisions',
+  configuration: null,
+  timeoutMs: 3_600_000,
+  stuckAfterMs: 900_000,
+  downtime: 'refused',
+  drainTimeoutMs: 30_000,
+  url: 'https://{service}.example',
+})
+
+const requestFor = (artifact: Digest, version: string, change: Partial<RolloutRequest>): RolloutRequest => ({
+  service: 'web',
+  variables: {},
+  strategy: 'one-at-a-time',
+  files: async () => new Map(),
+  desired: {
+    artifact,
+    generation: `generation-${version}`,
+    fingerprint: null,
+    env: {},
+    run: { kind: 'appspec', appspec: 'appspec.yml', ignoreStopFailures: false, port: null, health: null },
+  },
+  ...change,
+})
+
+export const messages = (verdict: Verdict): string =>
+  verdict.ok ? 'ok' : verdict.reasons.map(({ message }) => message).join('; ')
+
+export async function seen(target: Target) {
+  const observation = await target.observe(['web'], inTime())
+  assert.ok(observation.reachable)
+  const { web } = observation.services
+  assert.ok(web)
+  return web
+}

@@ -70,6 +70,16 @@ const goals: readonly Goal[] = [
     },
   },
   {
+    bench: 'lambda',
+    goal: '50 functions of AWS Lambda, one changed: within 2 s',
+    judge: ({ report }) => time(ours(report, /: deliver, 50 functions, one changed$/), 2000),
+  },
+  {
+    bench: 'lambda',
+    goal: '50 functions of AWS Lambda, one changed: under 20 calls beyond the change',
+    judge: ({ report }) => figure(report, 'beyond', (value) => value < 20, 'calls'),
+  },
+  {
     bench: 'ledger',
     goal: 'status, a ledger of 100,000 events: under 500 ms',
     judge: ({ report }) => time(ours(report, /: status, a long ledger$/), 500),

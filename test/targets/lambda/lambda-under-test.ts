@@ -142,7 +142,7 @@ export async function openLambda(part: AwsPart, faults: AwsFaults): Promise<Lamb
 }
 
 /** The emulator wants it to exist, as AWS does. Without the SDK's client for IAM, which nothing else needs. */
-async function makeRole({ endpoint }: AwsPart): Promise<void> {
+export async function makeRole({ endpoint }: AwsPart): Promise<void> {
   const form = { Action: 'CreateRole', Version: '2010-05-08', RoleName: 'functions', AssumeRolePolicyDocument: '{}' }
   const response = await fetch(endpoint, {
     method: 'POST',

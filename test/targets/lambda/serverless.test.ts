@@ -81,7 +81,7 @@ describe('services of the Serverless framework', { skip: awsMissing() || oslsMis
     faults = await startFaults(part)
     lambda = await openLambda(part, faults)
     folder = await mkdtemp(join(tmpdir(), 'trunkline-serverless-'))
-    await part.wish('cloudformation', { events_move: true })
+    await part.wish('cloudformation', { at_once: true, events_move: true })
   })
   after(async () => {
     await lambda?.close()

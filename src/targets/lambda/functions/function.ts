@@ -116,7 +116,7 @@ async function updateCode(
   const options = { signal, writes: true, retryWhile: (error: unknown) => isBusy(place, error) }
   const updated = await aws.send(aws.client(LambdaClient), command, options)
   if (updated.CodeSha256 !== zip.sha256) throw zipChanged(zip)
-  return await waitSettled(place, wanted.name, signal)
+  return await waitSettled(place, wanted.name, signal, updated)
 }
 
 async function updateConfiguration(
@@ -131,12 +131,12 @@ async function updateConfiguration(
     RevisionId: live.RevisionId,
     ...configurationOf(wanted),
   })
-  await aws.send(aws.client(LambdaClient), command, {
+  const updated = await aws.send(aws.client(LambdaClient), command, {
     signal,
     writes: true,
     retryWhile: (error) => isBusy(place, error) || isNotYet(place, error),
   })
-  return await waitSettled(place, wanted.name, signal)
+  return await waitSettled(place, wanted.name, signal, updated)
 }
 
 /** Another change is on its way. */
@@ -148,9 +148,15 @@ const isNotYet = ({ aws }: Place, error: unknown): boolean =>
   error instanceof Error &&
   /cannot be assumed by Lambda/.test(error.message)
 
-/** Until AWS has done what it is at: with `$LATEST`, or with a version. */
-export async function waitSettled(place: Place, name: string, signal: AbortSignal, qualifier?: string): Promise<Made> {
-  const { configuration } = await settled(place, name, signal, undefined, qualifier)
+/** Until AWS has done what it is at, with `$LATEST` or with a version. `known`: what AWS has just answered. */
+export async function waitSettled(
+  place: Place,
+  name: string,
+  signal: AbortSignal,
+  known?: FunctionConfiguration,
+  qualifier?: string,
+): Promise<Made> {
+  const { configuration } = await settled(place, name, signal, known, qualifier)
   return verdictOf(qualifier === undefined ? name : `${name}:${qualifier}`, configuration)
 }
 
@@ -176,7 +182,8 @@ async function settled(
 }
 
 const isOnItsWay = ({ State, LastUpdateStatus }: FunctionConfiguration): boolean =>
-  State === 'Pending' || LastUpdateStatus === 'InProgress'
+  // Lists tell no state: then nobody knows.
+  State === undefined || State === 'Pending' || LastUpdateStatus === 'InProgress'
 
 /** An inactive one has slept for want of requests: its next invocation wakes it. */
 export function verdictOf(name: string, configuration: FunctionConfiguration): Made {

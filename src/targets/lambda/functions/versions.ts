@@ -69,8 +69,8 @@ export async function publishVersion(
     writes: true,
     retryWhile: (error: unknown) => aws.isError(error, 'ResourceConflictException'),
   }
-  const { Version } = await aws.send(aws.client(LambdaClient), command, options)
-  return await waitSettled(place, name, signal, Version)
+  const made = await aws.send(aws.client(LambdaClient), command, options)
+  return await waitSettled(place, name, signal, made, made.Version)
 }
 
 /** Those beyond the ones that are kept: never one that an alias leads to. `published`: oldest first. */

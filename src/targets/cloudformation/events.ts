@@ -51,9 +51,8 @@ export async function causeOf(
   let cause = firstCause(events)
   const path: string[] = []
   while (cause?.type === 'AWS::CloudFormation::Stack' && isStackId(cause.physicalId) && path.length < maxNested) {
-    const nested = events.some((event) => isOfResource(event) && event.PhysicalResourceId === cause?.physicalId)
     const within = firstCause(await latestFailure(parts, cause.physicalId, signal))
-    if (within === null || (!nested && path.length === 0)) break
+    if (within === null) break
     path.push(cause.name)
     cause = within
   }

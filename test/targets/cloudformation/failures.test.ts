@@ -104,6 +104,37 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
     assert.deepEqual(await under.target.verify(first, under.context()), { ok: true })
   })
 
+  test('the cause of a failure within a nested stack is told, not that the stack failed', async () => {
+    await aws.wish('cloudformation', { fail: { Messages: quota } })
+    const under = stacksUnderTest(aws)
+    const child = await under.request('child', data())
+    await under.preview(child)
+    const stackId = (await stackNow('shop-stage-child'))?.StackId
+    assert.ok(stackId)
+    assert.equal((await under.deploy(child)).ok, false)
+    const said = `Embedded stack ${stackId} was not successfully created`
+    await aws.wish('cloudformation', { fail: { Data: said }, physical: { Data: stackId } })
+    const parent =
+      'Resources:\n  Data:\n    Type: AWS::CloudFormation::Stack\n    Properties: { TemplateURL: child.yaml }\n'
+    const files = { ...data(parent), 'infra/child.yaml': template() }
+    const verdict = await under.deploy(await under.request('parent', files))
+    assert.ok(!verdict.ok)
+    assert.equal(verdict.reasons[0]?.message, `AWS::SQS::Queue Data/Messages of shop-stage-parent: ${quota}`)
+  })
+
+  test('a change set that cannot be made leaves no stack behind', async () => {
+    const under = stacksUnderTest(aws)
+    const text =
+      'Resources:\n  T:\n    Type: AWS::SNS::Topic\n    Properties: { DisplayName: { "Fn::ImportValue": nothing } }\n'
+    const verdict = await under.deploy(await under.request('data', data(text)))
+    assert.ok(!verdict.ok)
+    assert.match(
+      verdict.reasons[0]?.message ?? '',
+      /cannot make a change set for shop-stage-data: No export named nothing/,
+    )
+    assert.equal(await stackNow('shop-stage-data'), null)
+  })
+
   test('a way back that got stuck is explained, and tried once more where the configuration says so', async () => {
     const under = stacksUnderTest(aws)
     await under.deploy(await under.request('data', data()))

@@ -7,8 +7,10 @@ import {
   type ChangeSetSummary,
   CreateChangeSetCommand,
   DeleteChangeSetCommand,
+  DeleteStackCommand,
   DescribeChangeSetCommand,
   type DescribeChangeSetOutput,
+  ListChangeSetsCommand,
   paginateListChangeSets,
   type ResourceChange,
   type Stack,
@@ -72,6 +74,7 @@ export async function changeSetFor(
   if (made.Status === 'FAILED') {
     await deleteChangeSet(parts, id, wanted.name, signal)
     if (isEmpty(made)) return null
+    if (stack === null) await deleteReviewed(parts, wanted.name, signal)
     throw failedError(
       'CHANGE_SET_FAILED',
       `CloudFormation cannot make a change set for ${wanted.name}: ${made.StatusReason ?? 'it gives no reason'}`,
@@ -248,6 +251,15 @@ async function deleteChangeSet(parts: Parts, id: string, stack: string, signal: 
     if (aws.isError(error, 'InvalidChangeSetStatus') || aws.isError(error, 'InvalidChangeSetStatusException')) return
     if (!isMissing(parts, error)) throw error
   }
+}
+
+/** A stack that a change set of ours began, and that nobody else looks at. */
+async function deleteReviewed(parts: Parts, name: string, signal: AbortSignal): Promise<void> {
+  const { aws } = parts
+  const client = cloudformationOf(parts)
+  const { Summaries = [] } = await aws.send(client, new ListChangeSetsCommand({ StackName: name }), { signal })
+  if (Summaries.length > 0) return
+  await aws.send(client, new DeleteStackCommand({ StackName: name }), { signal, writes: true })
 }
 
 /** Change sets of ours that were not carried out. */

@@ -11,7 +11,6 @@ export type Template = {
   /** For people: its path in the artifact. */
   file: string
   text: string
-  isJson: boolean
   document: Document.Parsed
   parameters: Map<string, TemplateParameter>
   resources: Map<string, TemplateResource>
@@ -46,7 +45,6 @@ export function parseTemplate(text: string, file: string): Template {
   return {
     file,
     text,
-    isJson: text.trimStart().startsWith('{'),
     document,
     parameters: new Map(
       entriesOf(mapAt(root, 'Parameters')).map(([name, node]) => [

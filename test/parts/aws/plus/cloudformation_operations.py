@@ -5,6 +5,7 @@ Wishes (all by the name that a resource has in the template):
    stuck: {name: reason}           so does the way back of an update
    undeletable: {name: reason}     it cannot be deleted
    retained: [name]                a failed creation leaves it behind
+   physical: {name: id}            what AWS calls it
    at_once: true                   nothing takes any time (not of a resource: of all)
 """
 from typing import Any, Iterator
@@ -42,7 +43,7 @@ def resource(stack: Any, change: dict, status: str, reason: str | None = None) -
         stack_id=stack.stack_id,
         stack_name=stack.name,
         logical_resource_id=name,
-        physical_resource_id=f"{stack.name}-{name}",
+        physical_resource_id=wishes("cloudformation").get("physical", {}).get(name, f"{stack.name}-{name}"),
         resource_type=change["ResourceType"],
         resource_status=status,
         resource_status_reason=reason,

@@ -23,3 +23,6 @@ Promise.withResolvers ??= function withResolvers<Value>() {
   })
   return { promise, resolve, reject }
 }
+
+// The SDK of AWS tells of its own plans for Node 20; the one that is bundled runs there, and stays.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'

@@ -18,8 +18,16 @@ export const requestHandler = {
   httpAgent: { keepAlive: true, maxSockets },
 }
 
-/** Where a service is found, if not at AWS: for it alone, for this environment, for all. `service` is the SDK's name. */
-export function endpointOf(service: string, access: AwsAccess, variables: NodeJS.ProcessEnv): string | undefined {
-  const own = variables[`AWS_ENDPOINT_URL_${service.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')}`]
+/**
+ * Where a service is found, if not at AWS: for it alone, for this environment, for all. `service` is the SDK's name;
+ * null asks for no service in particular.
+ */
+export function endpointOf(
+  service: string | null,
+  access: AwsAccess,
+  variables: NodeJS.ProcessEnv,
+): string | undefined {
+  const own =
+    service === null ? undefined : variables[`AWS_ENDPOINT_URL_${service.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')}`]
   return own || access.endpoint || variables['AWS_ENDPOINT_URL'] || undefined
 }

@@ -1,15 +1,17 @@
 import type { STSClient } from '@aws-sdk/client-sts'
-import type { AwsCredentialIdentity } from '@smithy/types'
-import { type AwsAccess, cancelledError, erroredError, TrunklineError } from '../model/index.ts'
+import { type AwsAccess, TrunklineError } from '../model/index.ts'
 import type { Clock } from '../ports/index.ts'
 import { assertIdentity } from './account.ts'
 import { ambientCredentials, type CredentialSource } from './ambient-credentials.ts'
 import { assumedRole } from './assumed-role.ts'
-import type { Aws, CallerIdentity, SendOptions } from './aws.ts'
-import { endpointOf, requestHandler } from './client-configuration.ts'
+import type { Aws, CallerIdentity } from './aws.ts'
+import { boundedCall, explain, orAborted, throwIfAborted } from './bounded-call.ts'
+import { endpointOf } from './client-configuration.ts'
+import { type Clients, createClients, operationOf, serviceOf } from './clients.ts'
 import { keptCredentials } from './kept-credentials.ts'
-import { callSignal, createRetryStrategy, maxAttempts } from './retry-strategy.ts'
-import type { AnyClient, SdkClientClass } from './sdk-types.ts'
+import { pagesOf } from './pages.ts'
+import { callSignal } from './retry-strategy.ts'
+import type { AnyClient } from './sdk-types.ts'
 import { waitFor } from './wait-for.ts'
 import { findWebIdentity } from './web-identity.ts'
 
@@ -28,140 +30,42 @@ const credentialsTimeoutMs = 60_000
 const defaultMaxPages = 1000
 
 export function openAws(access: AwsAccess, surroundings: AwsSurroundings): Aws {
-  const { variables, clock, user, fraction = Math.random } = surroundings
-  const { region } = access
-  const clients = new Map<unknown, AnyClient>()
-  const ambient = ambientCredentials({
-    profile: access.profile,
-    variables,
-    region,
-    endpoint: endpointOf('STS', access, variables),
-  })
-  const source = keptCredentials(access.role === null ? ambient : roleCredentials(access.role), clock)
-
-  function roleCredentials(role: string): CredentialSource {
-    return assumedRole({
-      role,
-      sessionName: sessionName(user),
-      webIdentity: findWebIdentity(variables, role, clock),
-      sts: async () => make<STSClient>((await import('@aws-sdk/client-sts')).STSClient, ambient),
-      ambient,
-      explain: (error, operation) => explain(error, { service: 'STS', operation }),
-    })
-  }
-
-  function make<Made extends AnyClient>(clientClass: SdkClientClass<Made>, credentials: CredentialSource): Made {
-    const made = new clientClass(
-      configuration(credentials, access.endpoint ?? (variables['AWS_ENDPOINT_URL'] || undefined)),
-    )
-    // A service may have an endpoint of its own; what the SDK calls it, its client says.
-    const endpoint = endpointOf(serviceOf(made), access, variables)
-    if (!hasOwnEndpoints(variables)) return made
-    made.destroy()
-    return new clientClass(configuration(credentials, endpoint))
-  }
-
-  const configuration = (credentials: CredentialSource, endpoint: string | undefined) => ({
-    region,
-    credentials,
-    requestHandler,
-    maxAttempts,
-    retryStrategy: createRetryStrategy({ clock, fraction }),
-    customUserAgent: 'trunkline',
-    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-  })
-
-  function client<Made extends AnyClient>(clientClass: SdkClientClass<Made>): Made {
-    const known = clients.get(clientClass) as Made | undefined
-    if (known !== undefined) return known
-    const made = make(clientClass, source)
-    clients.set(clientClass, made)
-    return made
-  }
-
-  async function explain(error: unknown, call: { service: string; operation: string }): Promise<TrunklineError> {
-    if (error instanceof TrunklineError) return error
-    const { explainAwsError } = await import('./aws-error.ts')
-    return explainAwsError(error, { ...call, region, role: access.role })
-  }
-
-  /** One call within its time, errors in our words. `call` is for them. */
-  async function bounded<Output>(
-    call: { service: string; operation: string },
-    { signal, timeoutMs = defaultTimeoutMs }: SendOptions,
-    run: (signal: AbortSignal) => Promise<Output>,
-  ): Promise<Output> {
-    throwIfAborted(signal)
-    const timeout = AbortSignal.timeout(timeoutMs)
-    const both = AbortSignal.any([signal, timeout])
-    try {
-      return await orAborted(
-        callSignal.run(both, () => run(both)),
-        both,
-      )
-    } catch (error) {
-      throwIfAborted(signal)
-      if (timeout.aborted && !(error instanceof TrunklineError && error.code !== 'CANCELLED')) {
-        throw erroredError(
-          'AWS_TIMED_OUT',
-          `AWS ${call.service} ${call.operation} (${region}) was not answered within ${Math.round(timeoutMs / 1000)} s`,
-          { hint: 'try again; if it stays so, is there a way to AWS from here?', cause: error },
-        )
-      }
-      throw await explain(error, call)
-    }
-  }
-
+  const { variables, clock, fraction = Math.random } = surroundings
+  const clients = createClients({ access, variables, clock, fraction })
+  const credentials = openCredentials(access, surroundings, clients)
+  const known = new Map<unknown, AnyClient>()
   let identity: Promise<CallerIdentity> | null = null
+
   async function askIdentity(): Promise<CallerIdentity> {
     const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts')
     const options = { signal: AbortSignal.timeout(credentialsTimeoutMs) }
-    const { Account, Arn } = await aws.send(client(STSClient), new GetCallerIdentityCommand({}), options)
+    const { Account, Arn } = await aws.send(aws.client(STSClient), new GetCallerIdentityCommand({}), options)
     return { account: Account ?? '', arn: Arn ?? '' }
   }
 
   const aws: Aws = {
-    region,
-    client,
+    region: access.region,
 
-    async send(client, command, options) {
-      const call = { service: serviceOf(client), operation: operationOf(command) }
-      const { signal, timeoutMs = defaultTimeoutMs, writes = false, retryWhile } = options
-      if (writes && access.account !== null) await aws.assertAccount(signal)
-      const once = () => bounded(call, options, (abortSignal) => client.send(command, { abortSignal }))
-      if (retryWhile === undefined) return await once()
-      const what = `AWS ${call.service} ${call.operation} to see what was made before`
-      let last: unknown = null
-      const look = async () => {
-        try {
-          return { output: await once() }
-        } catch (error) {
-          if (!retryWhile(error)) throw error
-          last = error
-          return null
-        }
-      }
-      try {
-        return (await waitFor({ what, look, timeoutMs, signal }, { clock, fraction })).output
-      } catch (error) {
-        // What AWS said last says more than that we waited for it.
-        throw error instanceof TrunklineError && error.code === 'AWS_WAIT_TIMED_OUT' && last !== null ? last : error
-      }
+    client(clientClass) {
+      const made = known.get(clientClass) ?? clients.make(clientClass, credentials)
+      known.set(clientClass, made)
+      return made as InstanceType<typeof clientClass>
     },
 
-    async *pages(paginate, client, input, { signal, timeoutMs, maxPages = defaultMaxPages }) {
+    async send(client, command, { signal, timeoutMs = defaultTimeoutMs, writes = false, retryWhile }) {
+      if (writes && access.account !== null) await aws.assertAccount(signal)
+      const call = { service: serviceOf(client), operation: operationOf(command) }
+      const once = () =>
+        boundedCall(call, { signal, timeoutMs }, access, (abortSignal) => client.send(command, { abortSignal }))
+      if (retryWhile === undefined) return await once()
+      const what = `AWS ${call.service} ${call.operation} to see what was made before`
+      return await caughtUp(once, retryWhile, (look) => aws.waitFor({ what, look, timeoutMs, signal }))
+    },
+
+    pages(paginate, client, input, { signal, timeoutMs, maxPages = defaultMaxPages }) {
       const options = { signal, ...(timeoutMs !== undefined && { timeoutMs }) }
-      // The paginator asks by the client that it is given: this one asks by us.
-      const through = Object.create(client as object, {
-        send: { value: (command: Parameters<Aws['send']>[1]) => aws.send(client as never, command as never, options) },
-      })
-      let count = 0
-      for await (const page of paginate({ client: through }, input)) {
-        if (++count > maxPages) {
-          throw erroredError('AWS_TOO_MANY_PAGES', `AWS ${serviceOf(client)} answers with more than ${maxPages} pages`)
-        }
-        yield page
-      }
+      const send = (command: unknown) => aws.send(client as never, command as never, options)
+      return pagesOf(paginate, client, input, { send, maxPages })
     },
 
     waitFor: (options) => waitFor(options, { clock, fraction }),
@@ -173,6 +77,7 @@ export function openAws(access: AwsAccess, surroundings: AwsSurroundings): Aws {
       try {
         return assertIdentity(await orAborted(asked, signal), access)
       } catch (error) {
+        // A wrong account stays one; what went wrong on the way there is asked again.
         if (identity === asked && !(error instanceof TrunklineError && error.kind === 'refused')) identity = null
         throw error
       }
@@ -183,51 +88,66 @@ export function openAws(access: AwsAccess, surroundings: AwsSurroundings): Aws {
       return said instanceof Error && said.name === name
     },
 
-    async credentials(signal): Promise<AwsCredentialIdentity> {
+    credentials(signal) {
       const call = { service: 'STS', operation: 'credentials' }
-      return await bounded(call, { signal, timeoutMs: credentialsTimeoutMs }, () => source())
+      return boundedCall(call, { signal, timeoutMs: credentialsTimeoutMs }, access, () => credentials())
     },
 
     async close() {
-      for (const each of clients.values()) each.destroy()
-      clients.clear()
+      for (const each of known.values()) each.destroy()
+      known.clear()
     },
   }
   return aws
 }
 
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw signal.reason instanceof TrunklineError ? signal.reason : cancelledError()
-}
-
-/** What others wait for too is not stopped by one of them. */
-async function orAborted<Output>(work: Promise<Output>, signal: AbortSignal): Promise<Output> {
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(cancelledError())
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
-}
-
-const hasOwnEndpoints = (variables: NodeJS.ProcessEnv) =>
-  Object.keys(variables).some((name) => name.startsWith('AWS_ENDPOINT_URL_'))
-
-const serviceOf = (client: unknown): string =>
-  (client as { config?: { serviceId?: string } }).config?.serviceId ?? 'service'
-
-/** `UpdateAlias` */
-function operationOf(command: unknown): string {
-  const { schema } = command as { schema?: readonly unknown[] }
-  const name = Array.isArray(schema) && typeof schema[2] === 'string' ? schema[2] : (command as object).constructor.name
-  return name.replace(/Command(?:\$\d+)?$/, '')
+function openCredentials(
+  access: AwsAccess,
+  { variables, clock, user }: AwsSurroundings,
+  clients: Clients,
+): CredentialSource {
+  const { profile, region, role } = access
+  const ambient = ambientCredentials({ profile, variables, region, endpoint: endpointOf('STS', access, variables) })
+  const source =
+    role === null
+      ? ambient
+      : assumedRole({
+          role,
+          sessionName: sessionName(user),
+          webIdentity: findWebIdentity(variables, role, clock),
+          sts: async () => clients.make<STSClient>((await import('@aws-sdk/client-sts')).STSClient, ambient),
+          ambient,
+          explain: (error, operation) => explain(error, { service: 'STS', operation }, access),
+        })
+  // All wait for it: that one of them gives up is nothing to it.
+  return keptCredentials(() => callSignal.run(AbortSignal.timeout(credentialsTimeoutMs), source), clock)
 }
 
 /** What AWS takes: 2 to 64 of a few characters. */
 const sessionName = (user: string | undefined): string =>
   `trunkline-${(user ?? 'deploy').replaceAll(/[^\w+=,.@-]+/g, '-')}`.slice(0, 64)
+
+type Look<Output> = () => Promise<{ output: Output } | null>
+
+/** Asks again while AWS has not caught up with itself; in the end says what AWS said, not that we waited. */
+async function caughtUp<Output>(
+  once: () => Promise<Output>,
+  retryWhile: (error: unknown) => boolean,
+  wait: (look: Look<Output>) => Promise<{ output: Output }>,
+): Promise<Output> {
+  let last: unknown = null
+  const look: Look<Output> = async () => {
+    try {
+      return { output: await once() }
+    } catch (error) {
+      if (!retryWhile(error)) throw error
+      last = error
+      return null
+    }
+  }
+  try {
+    return (await wait(look)).output
+  } catch (error) {
+    throw error instanceof TrunklineError && error.code === 'AWS_WAIT_TIMED_OUT' && last !== null ? last : error
+  }
+}

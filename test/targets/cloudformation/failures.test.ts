@@ -132,6 +132,8 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
       verdict.reasons[0]?.message ?? '',
       /cannot make a change set for shop-stage-data: No export named nothing/,
     )
+    // Each look is a step of the emulator.
+    assert.match((await stackNow('shop-stage-data'))?.StackStatus ?? 'gone', /^(?:DELETE_COMPLETE|gone)$/)
     assert.equal(await stackNow('shop-stage-data'), null)
   })
 

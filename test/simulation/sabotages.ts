@@ -1,4 +1,5 @@
 /** One way, or several, to break each promise on purpose. */
+import { parse } from 'yaml'
 import { type CommitId, type Fingerprint, isStaged, type Project, passed } from '../../src/model/index.ts'
 import type { StateStore, Target, World } from '../../src/ports/index.ts'
 import type { Violation } from './checkers/index.ts'
@@ -76,7 +77,7 @@ const amongServices = Array.from({ length: 4000 }, (_, seed) => writeStory(seed,
 /** The first shop of a kind. */
 function shopWhere(isIt: (configuration: Configuration) => boolean): number {
   for (let shape = 0; shape < shapeCount; shape++) {
-    if (shapeOf(shape).environments.length === 2 && isIt(JSON.parse(configurationOf(shape, 0)))) return shape
+    if (shapeOf(shape).environments.length === 2 && isIt(parse(configurationOf(shape, 0)))) return shape
   }
   throw new Error('there is no such shop')
 }

@@ -1,4 +1,5 @@
 /** The shops that histories are about: small projects of different shapes, each with a few variants of its configuration. */
+import { asYaml } from './as-yaml.ts'
 import { type Chance, createChance } from './chance.ts'
 import { ciKey, keyOfPerson } from './keys.ts'
 
@@ -187,21 +188,17 @@ export function configurationOf(
       declared[name] = { ...open, on: [{ branch: '**' }, { tag: '**' }] }
     }
   }
-  return JSON.stringify(
-    {
-      project: 'shop',
-      trunk: 'main',
-      shared: ['shared.txt'],
-      state: { leaseTtl: '30s' },
-      services,
-      environments: declared,
-      tasks: { seed: { service: 'carts', run: 'seed' } },
-      people: { managers: [{ email: 'ben@example.com' }, { email: 'cleo@example.com' }] },
-      ...(isSigned ? signers : {}),
-    },
-    null,
-    1,
-  )
+  return asYaml({
+    project: 'shop',
+    trunk: 'main',
+    shared: ['shared.txt'],
+    state: { leaseTtl: '30s' },
+    services,
+    environments: declared,
+    tasks: { seed: { service: 'carts', run: 'seed' } },
+    people: { managers: [{ email: 'ben@example.com' }, { email: 'cleo@example.com' }] },
+    ...(isSigned ? signers : {}),
+  })
 }
 
 type HookOptions = { isOther: boolean; isOrdered: boolean }

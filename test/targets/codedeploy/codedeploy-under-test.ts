@@ -13,6 +13,11 @@ import {
   type DeploymentInfo,
   ListDeploymentsCommand,
 } from '@aws-sdk/client-codedeploy'
+import {
+  CreateTargetGroupCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyTargetGroupAttributesCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { createLayoutStore } from '../../../src/artifacts/oci-layout/index.ts'
 import { packBundle } from '../../../src/artifacts/packing/index.ts'
@@ -159,4 +164,36 @@ export async function seen(target: Target) {
   const { web } = observation.services
   assert.ok(web)
   return web
+}
+
+/** Behind the emulator's own network. */
+export async function makeTargetGroup(part: AwsPart, name: string, delayS: number): Promise<void> {
+  const balancing = new ElasticLoadBalancingV2Client(clientOptions(part))
+  try {
+    const network = { Protocol: 'HTTP', Port: 80, VpcId: await defaultNetwork(part) } as const
+    const { TargetGroups = [] } = await balancing.send(new CreateTargetGroupCommand({ Name: name, ...network }))
+    const TargetGroupArn = TargetGroups[0]?.TargetGroupArn
+    const Attributes = [{ Key: 'deregistration_delay.timeout_seconds', Value: String(delayS) }]
+    await balancing.send(new ModifyTargetGroupAttributesCommand({ TargetGroupArn, Attributes }))
+  } finally {
+    balancing.destroy()
+  }
+}
+
+const clientOptions = ({ endpoint, region }: AwsPart) => ({
+  ...{ endpoint, region },
+  credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'example' },
+})
+
+/** Without the SDK's client for EC2, which nothing else needs. */
+async function defaultNetwork({ endpoint }: AwsPart): Promise<string> {
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: { authorization: 'AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/eu-west-1/ec2/aws4_request' },
+    body: new URLSearchParams({ Action: 'DescribeVpcs', Version: '2016-11-15' }),
+    signal: inTime(),
+  })
+  const [, id] = /<vpcId>([^<]+)</.exec(await response.text()) ?? []
+  assert.ok(id, 'the emulator has a network')
+  return id
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { cancelledError, type TrunklineError } from '../../../src/model/index.ts'
+import type { RolloutRequest } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
 import {
@@ -126,32 +127,49 @@ describe('virtual machines through CodeDeploy on bad days', { skip: awsMissing()
     assert.equal((await seen(fleet.open())).generation, 'generation-2')
   })
 
-  test('a controller that dies at any call is followed by one that makes at most one deployment more', async () => {
-    await fleet.makeGroup()
-    const request = await fleet.release('1')
-    const calls =
-      /s3:PutObject|codedeploy:(?:RegisterApplicationRevision|CreateDeployment|GetDeployment|ListDeploymentTargets)$/
-    for (let died = 0; died < 6; died += 1) {
-      const killed = new AbortController()
-      let seenCalls = 0
-      const clock = quickClock()
-      const signal = killed.signal
-      const context = fleet.context({ signal })
-      faults.fault(calls, { kind: 'cut' }, { times: 1, after: died })
-      const lost = { kind: 'refused', code: 'LEASE_LOST' } as const
-      context.log = () => {
-        seenCalls += 1
-        if (seenCalls > died) killed.abort(Object.assign(new Error('killed'), lost))
-      }
-      await fleet
-        .open({ clock })
-        .ensure(request, context)
-        .catch(() => {})
+  /** What dies at a call lets nothing go and takes nothing back: the next call after so many is its last. */
+  async function dyingAt(call: number, request: RolloutRequest): Promise<boolean> {
+    const denied = { kind: 'denied', permission: 'codedeploy:Any', resource: '*' } as const
+    faults.fault(/^(?:codedeploy|s3):/, denied, { times: 1, after: call })
+    try {
+      await fleet.open().ensure(request, fleet.context())
+      return false
+    } catch (error) {
+      assert.equal((error as TrunklineError).code, 'AWS_ACCESS_DENIED')
+      return true
+    } finally {
       faults.clear()
     }
-    assert.deepEqual(await fleet.open().ensure(request, fleet.context()), { ok: true })
-    assert.equal((await seen(fleet.open())).generation, 'generation-1')
-    assert.equal((await fleet.deployments()).filter(({ status }) => status === 'Succeeded').length, 1)
+  }
+
+  test('a controller that dies at any call is followed by one that makes one deployment of it, and no other', async () => {
+    await fleet.makeGroup()
+    for (let call = 0; ; call += 1) {
+      const request = await fleet.release(`${call}`, { strategy: 'all-at-once' })
+      const died = await dyingAt(call, request)
+      assert.deepEqual(await fleet.open().ensure(request, fleet.context()), { ok: true })
+      assert.equal((await fleet.deployments()).length, call + 1)
+      if (died) continue
+      assert.ok(call > 12, `${call} calls`)
+      break
+    }
+  })
+
+  test('a controller that dies at any call while a deployment fails leaves one way back, and its verdict', async () => {
+    await settled()
+    await part.wish('codedeploy', { fails: { instance: 'i-0b2' } })
+    for (let call = 6; ; call += 2) {
+      const before = (await fleet.deployments()).length
+      const request = await fleet.release(`bad ${call}`.replace(' ', '-'), { strategy: 'all-at-once' })
+      const died = await dyingAt(call, request)
+      assert.equal(
+        messages(await fleet.open().ensure(request, fleet.context())),
+        `${failure}; what ran before runs again`,
+      )
+      assert.equal((await seen(fleet.open())).generation, 'generation-1')
+      assert.equal((await fleet.deployments()).length, before + 2, `after ${call} calls`)
+      if (!died) break
+    }
   })
 
   test('an answer that is lost makes no second deployment', async () => {

@@ -12,6 +12,7 @@ import {
   type CodeDeployUnderTest,
   group,
   inTime,
+  makeTargetGroup,
   openCodeDeploy,
   seen,
 } from './codedeploy-under-test.ts'
@@ -202,6 +203,36 @@ describe('virtual machines through CodeDeploy', { skip: awsMissing() }, () => {
     assert.equal((await seen(target)).generation, null)
     assert.deepEqual(await target.ensure({ ...request, isRepair: true }, fleet.context()), { ok: true })
     assert.deepEqual(await target.findDrift?.(['web'], inTime()), [])
+  })
+
+  test('a blue-green group that waits for a word is told to go on when its new instances are ready', async () => {
+    await fleet.makeGroup({
+      ...behindBalancer,
+      deploymentStyle: { deploymentType: 'BLUE_GREEN', deploymentOption: 'WITH_TRAFFIC_CONTROL' },
+      blueGreenDeploymentConfiguration: {
+        deploymentReadyOption: { actionOnTimeout: 'STOP_DEPLOYMENT', waitTimeInMinutes: 60 },
+      },
+    })
+    const context = fleet.context()
+    assert.deepEqual(await fleet.open().ensure(await fleet.release('1'), context), { ok: true })
+    assert.match(context.lines.join('\n'), /the new instances are ready, and get the requests now/)
+    const told = JSON.stringify(await part.told('codedeploy'))
+    assert.equal(told.split('READY_WAIT').length, 2, 'said once')
+  })
+
+  test('a target group that gives running requests too little time is told of', async () => {
+    await makeTargetGroup(part, 'shop-web', 5)
+    await fleet.makeGroup()
+    const sentence =
+      'the target group shop-web gives running requests 5 s, and they may take 30 s (`drainTimeout`): some will be cut off'
+    const context = fleet.context()
+    assert.deepEqual(await fleet.open().ensure(await fleet.release('1'), context), { ok: true })
+    assert.ok(context.lines.includes(sentence))
+    assert.deepEqual(await fleet.open({ config: { drainTimeoutMs: 5000 } }).examine?.(['web'], inTime()), [
+      { isWell: true, message: 'the deployment group prod of shop-web is there' },
+    ])
+    const examined = await fleet.open().examine?.(['web'], inTime())
+    assert.deepEqual(examined?.[1], { isWell: false, message: sentence })
   })
 
   test('one that never ends is waited for so long and no longer', async () => {

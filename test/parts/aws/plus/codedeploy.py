@@ -1,7 +1,7 @@
 """CodeDeploy: deployments go a step at each look, instance after instance, and can be stopped. Moto's stay `Created`.
 
 Wishes: `instances` (ids), `fails` and `never_ends` (true, or which instance and event; a revision that went well in the
-group once is well), `no_instances`. A test that deploys past Trunkline uses the same API.
+group once is well), `no_instances`, `at_once` (a look sees the end). A test that deploys past Trunkline uses the same API.
 """
 from typing import Any
 
@@ -130,6 +130,11 @@ def _run_instance(backend: CodeDeployBackend, deployment: DeploymentInfo, instan
     instance["status"] = "Succeeded"
 
 
+def _waits(deployment: DeploymentInfo) -> bool:
+    configuration = deployment.deployment_group.blue_green_deployment_configuration or {}
+    return configuration.get("deploymentReadyOption", {}).get("actionOnTimeout") == "STOP_DEPLOYMENT"
+
+
 def _step(backend: CodeDeployBackend, deployment: DeploymentInfo) -> None:
     if deployment.status == "Created":
         deployment.status = "Queued"
@@ -155,12 +160,16 @@ def _step(backend: CodeDeployBackend, deployment: DeploymentInfo) -> None:
         deployment.plus_error = {"code": "HEALTH_CONSTRAINTS", "message": "Too few healthy instances are available."}
         _end(backend, deployment, "Failed", _rolls_back(deployment, "DEPLOYMENT_FAILURE"))
     elif all(state == "Succeeded" for state in states):
-        _end(backend, deployment, "Succeeded", False)
+        if _waits(deployment) and not getattr(deployment, "plus_continued", False):
+            deployment.status = "Ready"
+        else:
+            _end(backend, deployment, "Succeeded", False)
 
 
 def get_deployment(self: CodeDeployBackend, deployment_id: str) -> DeploymentInfo:
     deployment = _get_deployment(self, deployment_id)
-    _step(self, deployment)
+    for _ in range(20 if wishes("codedeploy").get("at_once") else 1):
+        _step(self, deployment)
     return deployment
 
 
@@ -188,6 +197,15 @@ def stop_deployment(self: CodeDeployResponse) -> Any:
     tell("codedeploy", {"stopped": deployment.deployment_id})
     _end(backend, deployment, "Stopped", bool(self._get_bool_param("autoRollbackEnabled")))
     return ActionResult({"status": "Succeeded", "statusMessage": "the deployment is stopped"})
+
+
+def continue_deployment(self: CodeDeployResponse) -> Any:
+    deployment = _get_deployment(self.codedeploy_backend, self._get_param("deploymentId"))
+    tell("codedeploy", {"continued": self._get_param("deploymentWaitType")})
+    deployment.plus_continued = True
+    if deployment.status == "Ready":
+        deployment.status = "InProgress"
+    return EmptyResult()
 
 
 def list_deployment_targets(self: CodeDeployResponse) -> Any:
@@ -268,6 +286,7 @@ CodeDeployBackend.batch_get_deployments = batch_get_deployments
 CodeDeployBackend.get_deployment_group = get_deployment_group
 CodeDeployBackend.create_deployment = create_deployment
 CodeDeployResponse.stop_deployment = stop_deployment
+CodeDeployResponse.continue_deployment = continue_deployment
 CodeDeployResponse.list_deployment_targets = list_deployment_targets
 CodeDeployResponse.batch_get_deployment_targets = batch_get_deployment_targets
 CodeDeployResponse.register_application_revision = register_application_revision

@@ -17,6 +17,8 @@ export type CloudFormationRun = {
   tags: Record<string, string>
   /** Functions and layers of the template, by their names in it, and the services whose artifacts are their code. */
   code: Record<string, ServiceName>
+  /** Resources of the template that exist already, by names of their own, are taken over. */
+  importExisting: boolean
   protect: StackProtection
   port: null
   health: null

@@ -32,7 +32,7 @@ describe('stacks of CloudFormation in the configuration', () => {
     assert.deepEqual(network?.run, {
       kind: 'cloudformation',
       source: { kind: 'template', template: 'infra/network.yaml', stack: '{project}-{environment}-{service}' },
-      ...{ parameters: {}, parameterFiles: [], capabilities: [], tags: {}, code: {} },
+      ...{ parameters: {}, parameterFiles: [], capabilities: [], tags: {}, code: {}, importExisting: false },
       protect: { termination: false, policy: null, stateful: [] },
       ...{ port: null, health: null },
     })

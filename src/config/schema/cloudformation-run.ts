@@ -76,6 +76,9 @@ export const cloudformationRunSchema = object(
     code: mappingOf(logicalName, nameSchema, 'a mapping of functions to services')
       .prefault({})
       .describe('Functions and layers of the template, and the services whose artifacts are their code.'),
+    importExisting: flag(false).describe(
+      'Whether resources of the template that exist already are taken over: those that the template names.',
+    ),
     protect: protectSchema.prefault({}).describe('What keeps the stack and its data.'),
   },
   { expected: 'a mapping such as `{ template: infra/network.yaml }`' },

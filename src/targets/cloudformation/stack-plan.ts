@@ -31,7 +31,8 @@ export async function planStack(
   signal: AbortSignal,
 ): Promise<StackPlan> {
   if (stack !== null && isFor(wanted, stack)) {
-    if (isWell(stack)) return { kind: 'unchanged', wanted, stack }
+    // What was changed past CloudFormation since does not show in its state.
+    if (isWell(stack) && !wanted.revertsDrift) return { kind: 'unchanged', wanted, stack }
     const executing = stateOf(stack) === 'busy' ? await executedChangeSet(parts, stack, signal) : null
     if (executing !== null) return await withChanges(parts, wanted, stack, executing, signal)
   }

@@ -33,6 +33,9 @@ export type WantedStack = {
   /** A stack policy as JSON; null: none is set. */
   policy: string | null
   stateful: readonly string[]
+  importsExisting: boolean
+  /** What was changed past CloudFormation is put back, too. */
+  revertsDrift: boolean
   /** Digest of all that makes it, secrets by fingerprint: equal where the same is wanted. */
   content: string
 }
@@ -121,7 +124,9 @@ type Made = Pick<WantedStack, 'name' | 'template' | 'parameters' | 'tags' | 'pol
 
 function wanted(parts: Parts, { request, run }: Asked, made: Made): WantedStack {
   const { template, parameters, tags, policy } = made
-  const { capabilities, protect } = run
+  const { capabilities, protect, importExisting: importsExisting } = run
+  // Of a preview that was approved, nothing is added to.
+  const revertsDrift = request.isRepair === true && request.preview === undefined
   const content = sha256(
     canonicalJson({
       template: sha256(template.text),
@@ -130,9 +135,14 @@ function wanted(parts: Parts, { request, run }: Asked, made: Made): WantedStack 
       fingerprint: request.desired.fingerprint,
       ...{ tags, capabilities, policy },
       role: roleOf(parts),
+      ...(importsExisting ? { importsExisting } : {}),
+      ...(revertsDrift ? { revertsDrift } : {}),
     }),
   ).slice(0, 40)
-  return { ...made, content, capabilities, terminationProtection: protect.termination, stateful: protect.stateful }
+  return {
+    ...{ ...made, content, capabilities, importsExisting, revertsDrift },
+    ...{ terminationProtection: protect.termination, stateful: protect.stateful },
+  }
 }
 
 export const roleOf = (parts: Parts): string | null =>

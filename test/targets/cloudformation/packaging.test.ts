@@ -286,6 +286,40 @@ Resources:
     ])
   })
 
+  test('drift is put back where that is asked for, by a change set that says so, and once', async () => {
+    const request = await under.request('data', { 'infra/template.yaml': template() })
+    await under.deploy(request)
+    const difference = {
+      PropertyPath: '/DelaySeconds',
+      ExpectedValue: '5',
+      ActualValue: '90',
+      DifferenceType: 'NOT_EQUAL',
+    }
+    const resource = {
+      LogicalResourceId: 'Messages',
+      ResourceType: 'AWS::SQS::Queue',
+      StackResourceDriftStatus: 'MODIFIED',
+    }
+    await aws.wish('cloudformation', { drift: [{ ...resource, PropertyDifferences: [difference] }] })
+    for (const [turn, changes] of [/AWS::SQS::Queue Messages UPDATE_COMPLETE/, /nothing to change/].entries()) {
+      const context = under.context()
+      assert.deepEqual(await under.target.ensure({ ...request, isRepair: true }, context), { ok: true })
+      assert.match(context.lines.join('\n'), changes, `turn ${turn}`)
+    }
+    assert.deepEqual(await under.target.findDrift?.(['data'], neverAborted), [])
+    assert.deepEqual(await under.target.verify(request, under.context()), { ok: true })
+  })
+
+  test('what exists already is taken over where the configuration says so', async () => {
+    await aws.wish('cloudformation', { existing: ['Orders'] })
+    const files = { 'infra/template.yaml': template() }
+    const preview = await under.preview(await under.request('data', files, { run: { importExisting: true } }))
+    assert.deepEqual(
+      preview?.changes.map(({ action, subject }) => `${action} ${subject}`),
+      ['add AWS::SQS::Queue Messages', 'import AWS::DynamoDB::Table Orders'],
+    )
+  })
+
   test('the events of a stack are what it has to say', async () => {
     await under.deploy(await under.request('data', { 'infra/template.yaml': template() }))
     const lines: string[] = []

@@ -62,7 +62,7 @@ export function stacksUnderTest(
       const whole: CloudFormationRun = {
         kind: 'cloudformation',
         source: { kind: 'template', template: 'infra/template.yaml', stack: '{project}-{environment}-{service}' },
-        ...{ parameters: {}, parameterFiles: [], capabilities: [], tags: {}, code: {} },
+        ...{ parameters: {}, parameterFiles: [], capabilities: [], tags: {}, code: {}, importExisting: false },
         protect: { termination: false, policy: null, stateful: [] },
         ...{ port: null, health: null },
         ...run,

@@ -130,6 +130,8 @@ async function create(
     Capabilities: wanted.capabilities as NonNullable<Stack['Capabilities']>, // Checked by the configuration.
     ...(role === null ? {} : { RoleARN: role }),
     ...(hasNested ? { IncludeNestedStacks: true } : {}),
+    ...(wanted.importsExisting ? { ImportExistingResources: true } : {}),
+    ...(wanted.revertsDrift && !isNew ? { DeploymentMode: 'REVERT_DRIFT' as const } : {}),
   })
   try {
     const { Id = name } = await aws.send(cloudformationOf(parts), command, { signal, writes: true })

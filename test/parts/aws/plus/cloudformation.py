@@ -4,6 +4,7 @@ operations that take time, fail and go back, events of each resource, drift.
 Wishes beside those of `cloudformation_operations`:
    drift: [StackResourceDrift]     what drift detection finds
    events_move: true               looking at its events moves a stack, too
+   existing: [name]                resources that exist already, to be imported
    no_policy_action: true          change sets do not say what becomes of what they replace or remove
 """
 from typing import Any
@@ -99,11 +100,26 @@ def create_change_set(self: Any) -> ActionResult:
         role_arn=self._get_param("RoleARN"),
     )
     made.plan = plan_of(stack, template, parameters)
+    if self._get_param("DeploymentMode") == "REVERT_DRIFT":
+        made.plan += [_reverted(drift) for drift in wishes("cloudformation").get("drift", [])]
+    if self._get_bool_param("ImportExistingResources", False):
+        for change in made.plan:
+            if change["LogicalResourceId"] in wishes("cloudformation").get("existing", []):
+                change["Action"] = "Import"
     made.looks = 0
     made.status, made.execution_status = "CREATE_IN_PROGRESS", "UNAVAILABLE"
     made.failure = _failure(backend, stack, made, tags)
     backend.change_sets[made.change_set_id] = made
     return ActionResult({"Id": made.change_set_id, "StackId": stack.stack_id})
+
+
+def _reverted(drift: dict[str, Any]) -> dict[str, Any]:
+    who = {key: drift[key] for key in ("LogicalResourceId", "ResourceType")}
+    details = [
+        {"Target": {"Attribute": "Properties", "Name": d["PropertyPath"].strip("/"), "RequiresRecreation": "Never", "BeforeValue": d["ActualValue"], "AfterValue": d["ExpectedValue"]}}
+        for d in drift.get("PropertyDifferences", [])
+    ]
+    return {"Action": "Modify", **who, "Replacement": "False", "Scope": ["Properties"], "Details": details, "drift": drift}
 
 
 def _assert_possible(stack: Any, kind: str, stack_name: str, name: str, template: str, parameters: dict, allowed: list) -> None:
@@ -154,7 +170,7 @@ def describe_change_set(self: Any) -> ActionResult:
         found.status_reason = found.failure
         found.execution_status = "AVAILABLE" if found.failure is None else "UNAVAILABLE"
     silent = wishes("cloudformation").get("no_policy_action", False)
-    shown = [{k: v for k, v in c.items() if not (silent and k == "PolicyAction")} for c in found.plan]
+    shown = [{k: v for k, v in c.items() if k != "drift" and not (silent and k == "PolicyAction")} for c in found.plan]
     secrets = {p for p, d in found.template_dict.get("Parameters", {}).items() if str(d.get("NoEcho", "")).lower() == "true"}
     result = {
         "ChangeSetName": found.change_set_name,
@@ -180,6 +196,9 @@ def execute_change_set(self: Any) -> EmptyResult:
     stack.token = self._get_param("ClientRequestToken")
     stack.change_set_id = found.change_set_id
     found.execution_status = "EXECUTE_IN_PROGRESS"
+    for change in found.plan:
+        if "drift" in change:
+            wishes("cloudformation")["drift"].remove(change.pop("drift"))
     for other in [c for c in backend.change_sets.values() if c.stack_id == stack.stack_id and c is not found]:
         del backend.change_sets[other.change_set_id]
     begin(stack, execute(backend, stack, found))

@@ -103,8 +103,16 @@ export function selectInputs(project: Project, tree: Tree, contents: FileContent
   function excludedByGroup(service: Service): Array<ReadonlySet<number>> {
     return [service, ...(sharers.get(service.name) ?? [])].flatMap((one) => [
       positionsOf(view, one.checkInputs),
-      positionsOf(view, one.deployInputs),
+      positionsOf(
+        view,
+        one.deployInputs.filter((pattern) => !isReadByBuild(one, pattern)),
+      ),
     ])
+  }
+
+  /** The Serverless framework packages by what it deploys by. */
+  function isReadByBuild({ run }: Service, pattern: string): boolean {
+    return run?.kind === 'serverless' && [run.config, ...run.files].includes(pattern)
   }
 
   function declarationNotes(service: Service): Reason[] {

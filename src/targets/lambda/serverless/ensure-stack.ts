@@ -158,6 +158,8 @@ async function workFor(
       CI: 'true',
       SLS_NOTIFICATIONS_MODE: 'off',
       SLS_TELEMETRY_DISABLED: '1',
+      // Every five seconds by itself: most stacks are done sooner.
+      SLS_AWS_MONITORING_FREQUENCY: '1000',
     },
     secrets: [secretAccessKey, ...(sessionToken === undefined ? [] : [sessionToken])],
     timeoutMs: run.timeoutMs,

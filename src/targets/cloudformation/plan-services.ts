@@ -77,10 +77,18 @@ async function stackToPlan(parts: Parts, wanted: WantedStack, signal: AbortSigna
     const both = AbortSignal.any([signal, patience])
     return await stackAtRest(parts, wanted.name, { signal: both, log: () => {}, report: () => {} })
   } catch (error) {
-    if (!patience.aborted || signal.aborted) throw error
+    if (signal.aborted) throw error
+    if (!patience.aborted) throw asProblem(error)
     throw erroredError('STACK_BUSY', `${wanted.name} is ${stack?.StackStatus}: somebody else changes it`, {
       hint: 'wait until that has ended, then try again',
       cause: error,
     })
   }
+}
+
+/** What a person must look at first is a problem of this environment: others go on, and nobody is asked to approve. */
+function asProblem(error: unknown): unknown {
+  if (!(error instanceof TrunklineError) || error.kind !== 'refused' || !error.code.startsWith('STACK_')) return error
+  const { code, message, hint } = error
+  return erroredError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) })
 }

@@ -32,12 +32,14 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
     return found?.Stacks?.[0] ?? null
   }
   const data = (files = template()) => ({ 'infra/template.yaml': files })
-  const isRefused = (code: string, message: RegExp) => (error: unknown) => {
-    assert.ok(error instanceof TrunklineError)
-    assert.deepEqual([error.kind, error.code], ['refused', code])
-    assert.match(`${error.message} ${error.hint}`, message)
-    return true
-  }
+  const isRefused =
+    (code: string, message: RegExp, kind = 'refused') =>
+    (error: unknown) => {
+      assert.ok(error instanceof TrunklineError)
+      assert.deepEqual([error.kind, error.code], [kind, code])
+      assert.match(`${error.message} ${error.hint}`, message)
+      return true
+    }
 
   test('a first creation that fails says why, is deleted since it holds nothing, and is created anew', async () => {
     await aws.wish('cloudformation', { fail: { Messages: quota } })
@@ -64,10 +66,9 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
     const request = await under.request('data', data())
     assert.equal((await under.deploy(request)).ok, false)
     assert.equal((await stackNow('shop-stage-data'))?.StackStatus, 'ROLLBACK_COMPLETE')
-    await assert.rejects(
-      under.preview(request),
-      isRefused('STACK_HOLDS_RESOURCES', /still holds Messages \(DELETE_SKIPPED\).*aws cloudformation delete-stack/),
-    )
+    const left = /still holds Messages \(DELETE_SKIPPED\).*aws cloudformation delete-stack/
+    await assert.rejects(under.preview(request), isRefused('STACK_HOLDS_RESOURCES', left, 'errored'))
+    await assert.rejects(under.target.ensure(request, under.context()), isRefused('STACK_HOLDS_RESOURCES', left))
   })
 
   test('a stack that somebody left in ROLLBACK_COMPLETE is deleted before it is created anew', async () => {
@@ -150,11 +151,10 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
     const verdict = await under.deploy(change)
     assert.ok(!verdict.ok)
     assert.match(verdict.reasons[1]?.message ?? '', /UPDATE_ROLLBACK_FAILED/)
-    const stuck = isRefused(
-      'STACK_STUCK',
-      /AWS::SQS::Queue Messages: The queue is in use.*aws cloudformation continue-update-rollback --stack-name shop-stage-data/,
-    )
-    await assert.rejects(under.preview(change), stuck)
+    const stuck =
+      /AWS::SQS::Queue Messages: The queue is in use.*aws cloudformation continue-update-rollback --stack-name shop-stage-data/
+    await assert.rejects(under.preview(change), isRefused('STACK_STUCK', stuck, 'errored'))
+    await assert.rejects(under.target.ensure(change, under.context()), isRefused('STACK_STUCK', stuck))
     await aws.wish('cloudformation', { fail: {}, stuck: {} })
     const trying = stacksUnderTest(aws, { continueRollback: true })
     const again = await trying.request('data', data(template({ delay: '7' })))

@@ -12,7 +12,7 @@ import { describe, type Marker, markerIn, wayBackIn } from './marker.ts'
 import { appspecRunOf, groupOf, type Parts, sayGroup } from './parts.ts'
 import { objectionsOf, shortDraining } from './promises.ts'
 import { ensureRevision, registerRevision, sayRevision } from './revision.ts'
-import { countOf, readStanding } from './standing.ts'
+import { countOf, isThrough, readStanding } from './standing.ts'
 import { watchDeployment } from './watch.ts'
 
 export async function ensureDeployed(parts: Parts, request: RolloutRequest, context: TargetContext): Promise<Verdict> {
@@ -29,7 +29,7 @@ export async function ensureDeployed(parts: Parts, request: RolloutRequest, cont
   })
   if (begun === null) return passed
   const watched = await watchDeployment(parts, begun, context)
-  if (watched.info.status === 'Succeeded') return passed
+  if (isThrough(watched.info)) return passed
   return failedVerdict(parts, await knownGroup(parts, service, signal), watched, context)
 }
 

@@ -7,7 +7,7 @@ import { eventLine, eventsOf, firstFailure, scriptLines } from './instances.ts'
 import { describeWayBack, wayBackIn } from './marker.ts'
 import type { Parts } from './parts.ts'
 import { sayRevision } from './revision.ts'
-import { readStanding } from './standing.ts'
+import { isThrough, readStanding } from './standing.ts'
 import { type Watched, watchDeployment } from './watch.ts'
 
 const logTailLines = 40
@@ -54,7 +54,7 @@ async function goBack(parts: Parts, group: Group, watched: Watched, context: Tar
   if (wayBack === 'done') return restored
   context.log(`${wayBack} brings back what ran before`)
   const { info, instances } = await watchDeployment(parts, wayBack, context)
-  if (info.status === 'Succeeded') return restored
+  if (isThrough(info)) return restored
   const failure = firstFailure(instances)
   const why = failure === null ? (info.errorInformation?.message ?? `it ended as ${info.status}`) : eventLine(failure)
   return reason('not-restored', `what ran before could not be brought back (${wayBack}): ${why}`, {

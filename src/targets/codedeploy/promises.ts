@@ -22,6 +22,11 @@ export async function objectionsOf(
 ): Promise<Reason[]> {
   const { config, project, environment } = parts
   const found: Reason[] = []
+  const { computePlatform = 'Server' } = group.info
+  if (computePlatform !== 'Server') {
+    const message = `${sayGroup(group.name)} deploys to ${computePlatform}, and an appspec.yml with scripts needs machines`
+    found.push(reason('wrong-platform', message, { hint: 'name a group of EC2 or on-premises instances' }))
+  }
   const variables = Object.keys(desired.env)
   if (variables.length > 0) {
     found.push(

@@ -16,13 +16,14 @@ export type Standing = {
 export async function readStanding(parts: Parts, { name, info }: Group, signal: AbortSignal): Promise<Standing> {
   const lastId = info.lastSuccessfulDeployment?.deploymentId
   const attemptedId = info.lastAttemptedDeployment?.deploymentId
-  const [last, attempted] = await Promise.all([
+  const [successful, attempted] = await Promise.all([
     readDeployment(parts, lastId, signal),
     attemptedId === lastId ? null : readDeployment(parts, attemptedId, signal),
   ])
   // An instance more, or one less, is none of the group's business as a whole.
   const isAboutOne = attempted?.creator?.startsWith('autoscaling') === true
-  const unfinished = attempted === null || isAboutOne || isOlder(attempted, last) ? null : attempted
+  const newer = attempted === null || isAboutOne || isOlder(attempted, successful) ? null : attempted
+  const [last, unfinished] = newer !== null && isThrough(newer) ? [newer, null] : [successful, newer]
   if (last === null) return { last, marker: null, unfinished }
   const told = markerIn(last.description)
   if (told !== null || isByPerson(last)) return { last, marker: told, unfinished }
@@ -30,6 +31,12 @@ export async function readStanding(parts: Parts, { name, info }: Group, signal: 
   const ours = await lastOfOurs(parts, name, signal, last.revision)
   return { last, marker: ours?.marker ?? null, unfinished }
 }
+
+/** Also a blue-green one that has only to take its old instances away, which may wait for days. */
+export const isThrough = ({ status, instanceTerminationWaitTimeStarted: keepsOld }: DeploymentInfo): boolean =>
+  status === 'Succeeded' || (keepsOld === true && !hasFailed.has(status))
+
+const hasFailed: ReadonlySet<string | undefined> = new Set(['Failed', 'Stopped'])
 
 const isOlder = (left: DeploymentInfo, right: DeploymentInfo | null): boolean =>
   right !== null && (left.createTime?.getTime() ?? 0) < (right.createTime?.getTime() ?? 0)

@@ -5,6 +5,7 @@ import type { TargetContext } from '../../ports/index.ts'
 import { readDeployment, stopDeployment } from './deployments.ts'
 import { eventLine, eventsOf, type Instance, readInstances, scriptLines } from './instances.ts'
 import { codedeployOf, messageOf, type Parts } from './parts.ts'
+import { isThrough } from './standing.ts'
 
 export type Watched = {
   deploymentId: string
@@ -60,14 +61,14 @@ function openWatch(parts: Parts, deploymentId: string, { signal, log, report }: 
     tell(instances)
     const ready = instances.filter(({ status }) => status === 'Succeeded').length
     report({ ready, desired: instances.length, old: instances.length - ready })
-    if (ends.has(info.status)) return { deploymentId, info, instances, cut }
+    if (ends.has(info.status) || isThrough(info)) return { deploymentId, info, instances, cut }
     if (info.status === 'Ready' && !isContinued) {
       log(`${deploymentId}: the new instances are ready, and get the requests now`)
       isContinued = await continueDeployment(parts, deploymentId, signal)
     }
     const now = clock.monotonicMs()
     const stands = [info.status, ...instances.map(standingOf)].join()
-    if (stands !== standing || info.instanceTerminationWaitTimeStarted === true) [standing, movedMs] = [stands, now]
+    if (stands !== standing) [standing, movedMs] = [stands, now]
     const why = stopReason(deploymentId, instances, {
       isStuck: now - movedMs >= config.stuckAfterMs,
       isLate: now >= endMs,

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import {
   BatchGetDeploymentsCommand,
   CodeDeployClient,
+  type ComputePlatform,
   CreateApplicationCommand,
   CreateDeploymentGroupCommand,
   type CreateDeploymentGroupCommandInput,
@@ -50,7 +51,7 @@ export type CodeDeployUnderTest = {
   /** Past the faults. */
   aws: Aws
   open(options?: { config?: Partial<CodeDeployConfig>; clock?: Clock }): Target
-  makeGroup(change?: Partial<CreateDeploymentGroupCommandInput>): Promise<void>
+  makeGroup(change?: Partial<CreateDeploymentGroupCommandInput>, computePlatform?: ComputePlatform): Promise<void>
   /** The artifact, and how it is asked for. */
   release(version: string, change?: Partial<RolloutRequest>): Promise<RolloutRequest>
   context(change?: Partial<TargetContext>): CodeDeployContext
@@ -78,10 +79,10 @@ export async function openCodeDeploy(part: AwsPart, faults: AwsFaults): Promise<
       targets.push(target)
       return target
     },
-    async makeGroup(change = behindBalancer) {
+    async makeGroup(change = behindBalancer, computePlatform = 'Server') {
       const { applicationName } = group
       const signal = inTime()
-      await aws.send(client, new CreateApplicationCommand({ applicationName, computePlatform: 'Server' }), { signal })
+      await aws.send(client, new CreateApplicationCommand({ applicationName, computePlatform }), { signal })
       const serviceRoleArn = 'arn:aws:iam::123456789012:role/codedeploy'
       await aws.send(client, new CreateDeploymentGroupCommand({ ...group, serviceRoleArn, ...change }), { signal })
     },

@@ -1,7 +1,7 @@
 /** What happens where instances, AWS or the controller do not do as expected. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import { cancelledError, type TrunklineError } from '../../../src/model/index.ts'
+import { cancelledError, refusedError, type TrunklineError } from '../../../src/model/index.ts'
 import type { RolloutRequest } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
@@ -125,6 +125,23 @@ describe('virtual machines through CodeDeploy on bad days', { skip: awsMissing()
     await part.wish('codedeploy', { never_ends: null })
     assert.deepEqual(await fleet.open().ensure(request, fleet.context()), { ok: true })
     assert.equal((await seen(fleet.open())).generation, 'generation-2')
+  })
+
+  test('who has lost the lease leaves the deployment to whoever has it now', async () => {
+    const request = await settled()
+    await part.wish('codedeploy', { never_ends: true })
+    const ousted = new AbortController()
+    const clock = quickClock(() =>
+      clock.slept.length > 4 ? ousted.abort(refusedError('LEASE_LOST', 'another controller has it')) : undefined,
+    )
+    const context = fleet.context({ signal: ousted.signal })
+    await assert.rejects(fleet.open({ clock }).ensure(request, context), { code: 'LEASE_LOST' })
+    assert.deepEqual(faults.calls('codedeploy:StopDeployment'), [])
+    await part.wish('codedeploy', { never_ends: null })
+    const next = fleet.context()
+    assert.deepEqual(await fleet.open().ensure(request, next), { ok: true })
+    assert.match(next.lines.join('\n'), /goes on with .*, which is in progress/)
+    assert.equal((await fleet.deployments()).length, 2)
   })
 
   /** What dies at a call lets nothing go and takes nothing back: the next call after so many is its last. */

@@ -220,6 +220,26 @@ describe('virtual machines through CodeDeploy', { skip: awsMissing() }, () => {
     assert.equal(told.split('READY_WAIT').length, 2, 'said once')
   })
 
+  test('a blue-green deployment that only keeps its old instances for a while is through', async () => {
+    await fleet.makeGroup()
+    await part.wish('codedeploy', { keeps_old: true })
+    const request = await fleet.release('1')
+    const target = fleet.open()
+    assert.deepEqual(await target.ensure(request, fleet.context()), { ok: true })
+    assert.equal((await seen(target)).generation, 'generation-1')
+    assert.deepEqual(await target.ensure(request, fleet.context()), { ok: true })
+    assert.deepEqual(
+      (await fleet.deployments()).map(({ status }) => status),
+      ['InProgress'],
+    )
+  })
+
+  test('a group that deploys to something else than machines is refused', async () => {
+    await fleet.makeGroup(behindBalancer, 'ECS')
+    const [objection] = (await fleet.open().objectionsTo?.(await fleet.release('1'), inTime())) ?? []
+    assert.match(objection?.message ?? '', /prod of shop-web deploys to ECS/)
+  })
+
   test('a target group that gives running requests too little time is told of', async () => {
     await makeTargetGroup(part, 'shop-web', 5)
     await fleet.makeGroup()

@@ -1,7 +1,8 @@
 """CodeDeploy: deployments go a step at each look, instance after instance, and can be stopped. Moto's stay `Created`.
 
 Wishes: `instances` (ids), `fails` and `never_ends` (true, or which instance and event; a revision that went well in the
-group once is well), `no_instances`, `at_once` (a look sees the end). A test that deploys past Trunkline uses the same API.
+group once is well), `no_instances`, `at_once` (a look sees the end),
+`keeps_old` (blue-green: old instances are not yet taken away). A test that deploys past Trunkline uses the same API.
 """
 from typing import Any
 
@@ -162,6 +163,8 @@ def _step(backend: CodeDeployBackend, deployment: DeploymentInfo) -> None:
     elif all(state == "Succeeded" for state in states):
         if _waits(deployment) and not getattr(deployment, "plus_continued", False):
             deployment.status = "Ready"
+        elif wishes("codedeploy").get("keeps_old"):
+            deployment.instance_termination_wait_time_started = True
         else:
             _end(backend, deployment, "Succeeded", False)
 

@@ -36,7 +36,7 @@ export async function ensureFunction(opened: Opened, given: RolloutRequest, cont
     readAlias(place, name, place.alias, signal),
   ])
   if (!ensured.ok) return ensured
-  const before = recordFor(record, request, name, ensured.isNewFunction)
+  const before = recordFor(record, request, name)
   const rollout: Rollout = {
     ...{ place, book, context, service, name, run, request, alias },
     version: ensured.version,
@@ -63,16 +63,11 @@ export async function withFingerprint(
 }
 
 /** One that went by another name is none of ours any more. */
-function recordFor(
-  record: EnvironmentRecord,
-  { service, desired }: RolloutRequest,
-  name: string,
-  isNew: boolean,
-): FunctionRecord {
+function recordFor(record: EnvironmentRecord, { service, desired }: RolloutRequest, name: string): FunctionRecord {
   const known = recordOf(record, service)
   const secrets = secretsOf(desired)
-  if (known?.name === name) return { ...known, isOurs: known.isOurs || isNew, secrets }
-  return { name, isStack: false, isOurs: isNew, url: null, functionUrl: null, secrets, settled: null, pending: null }
+  if (known?.name === name) return { ...known, secrets }
+  return { name, isStack: false, url: null, functionUrl: null, secrets, settled: null, pending: null }
 }
 
 async function bringRequests(rollout: Rollout): Promise<Verdict> {
@@ -113,7 +108,7 @@ async function settle(rollout: Rollout): Promise<void> {
     run.url === null && !hadOne ? null : await ensureUrl(place, at, { wanted: run.url, hadOne }, context.signal)
   const url = place.urlOf(service) ?? functionUrl
   await note(rollout, (before) => ({
-    ...{ ...before, name, url, functionUrl, isOurs: record.isOurs, secrets: record.secrets },
+    ...{ ...before, name, url, functionUrl, secrets: record.secrets },
     settled: { generation, artifact, fingerprint, version },
     pending: null,
   }))

@@ -4,7 +4,7 @@ import { passed, reason, type ServiceName, type Verdict } from '../../model/inde
 import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
 import type { Opened } from './ensure.ts'
 import { leadsTo, readAlias } from './functions/alias.ts'
-import { readFunction, verdictOf } from './functions/function.ts'
+import { isOurs, readFunction, verdictOf } from './functions/function.ts'
 import { recordOf } from './record/record.ts'
 
 export async function verifyFunction(
@@ -38,12 +38,12 @@ export async function removeFunction(
   const { signal, log } = context
   const remembered = recordOf(await book.read(signal), service)
   if (remembered === null) return passed
-  const { name, isOurs, isStack } = remembered
+  const { name, isStack } = remembered
   const { aws } = place
   // Written with the lease's epoch before anything is taken away: who has lost it ends here.
   await book.change(service, (before) => before && { ...before, settled: null, pending: null }, context)
   if (isStack) log(`${name} is no longer deployed; the stack stays until somebody removes it: osls remove`)
-  else if (isOurs) {
+  else if (await isOurs(place, name, signal)) {
     const command = new DeleteFunctionCommand({ FunctionName: name })
     try {
       await aws.send(aws.client(LambdaClient), command, { signal, writes: true })

@@ -1,7 +1,7 @@
 /** What is around a rollout: variables, jobs, logs, many functions at once, and the end of one. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import { LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda'
+import { LambdaClient, paginateListFunctions, UntagResourceCommand } from '@aws-sdk/client-lambda'
 import { copyArtifact } from '../../../src/artifacts/copy-artifact.ts'
 import { createS3Store } from '../../../src/artifacts/s3/index.ts'
 import type { Job, LogLine } from '../../../src/ports/index.ts'
@@ -175,12 +175,20 @@ describe('around functions of AWS Lambda', { skip: awsMissing() }, () => {
     assert.equal((await seen(target, 'carts')).generation, null)
     await assert.rejects(lambda.alias(name))
     assert.deepEqual(await target.remove('carts', lambda.context()), { ok: true })
-    // Made by somebody else, as far as anyone remembers.
-    await lambda.open().ensure(await first(), lambda.context())
-    const adopting = lambda.open({ config: { prefix: 'elsewhere', role: null } })
-    assert.deepEqual(await adopting.ensure(await first(), lambda.context()), { ok: true })
-    assert.deepEqual(await adopting.remove('carts', lambda.context()), { ok: true })
+    // One that a hook needed before its first rollout is Trunkline's, too.
+    await target.runJob(await jobFor('{}', { key: 'before-all' }), lambda.context())
+    await target.ensure(await first(), lambda.context())
+    assert.deepEqual(await target.remove('carts', lambda.context()), { ok: true })
+    await assert.rejects(lambda.alias(name))
+    // Made by somebody else, as its tags say.
+    await target.ensure(await first(), lambda.context())
+    const Resource = `arn:aws:lambda:eu-west-1:123456789012:function:${name}`
+    const untag = new UntagResourceCommand({ Resource, TagKeys: ['trunkline:project'] })
+    await lambda.aws.send(lambda.aws.client(LambdaClient), untag, { signal: inTime() })
+    const context = lambda.context()
+    assert.deepEqual(await target.remove('carts', context), { ok: true })
     assert.equal(await lambda.alias(name), '1')
+    assert.match(context.lines.join(), /the function stays/)
   })
 
   test('a function that is missing is not made where no role is named', async () => {

@@ -18,7 +18,7 @@ export type VersionRequest = {
 }
 
 export type EnsuredVersion =
-  | { ok: true; version: string; isNewFunction: boolean /** Oldest first, this one among them. */; published: string[] }
+  | { ok: true; version: string /** Oldest first, this one among them. */; published: string[] }
   | { ok: false; reasons: Reason[] }
 
 type Bringing = Pick<TargetContext, 'artifacts' | 'signal' | 'deployment' | 'log'>
@@ -37,17 +37,17 @@ export async function ensureVersion(
   const settings = place.settingsOf(service)
   const wanted = wantedFunction({ service, name, run, settings, codeSha256: zip.sha256, variables })
   const known = isRepair ? null : findVersion(versions, wanted)
-  if (known?.Version !== undefined) return ensured(known.Version, versions, false)
+  if (known?.Version !== undefined) return ensured(known.Version, versions)
   const brought = await bringLatest(place, versions.latest, wanted, zip, context)
   if (!brought.ok) return brought
   const published = await publishVersion(place, brought.configuration, desired, context.signal)
   if (!published.ok) return published
   const { Version = '' } = published.configuration
   context.log(`${name}: version ${Version}`)
-  return ensured(Version, versions, versions.latest === null)
+  return ensured(Version, versions)
 }
 
-function ensured(version: string, { published }: Versions, isNewFunction: boolean): EnsuredVersion {
+function ensured(version: string, { published }: Versions): EnsuredVersion {
   const numbers = published.flatMap(({ Version = '' }) => (Version === version ? [] : [Version]))
-  return { ok: true, version, isNewFunction, published: [...numbers, version] }
+  return { ok: true, version, published: [...numbers, version] }
 }

@@ -2,6 +2,7 @@
 import {
   CreateFunctionCommand,
   type FunctionConfiguration,
+  GetFunctionCommand,
   GetFunctionConfigurationCommand,
   LambdaClient,
   UpdateFunctionCodeCommand,
@@ -63,6 +64,25 @@ export async function bringLatest(
   return verdictOf(wanted.name, configuration)
 }
 
+/** Of functions that Trunkline has made, and so may delete. */
+const tagsOf = ({ project, environment }: Place): Record<string, string> => ({
+  'trunkline:project': project,
+  'trunkline:environment': environment,
+})
+
+export async function isOurs(place: Place, name: string, signal: AbortSignal): Promise<boolean> {
+  const { aws } = place
+  try {
+    const { Tags = {} } = await aws.send(aws.client(LambdaClient), new GetFunctionCommand({ FunctionName: name }), {
+      signal,
+    })
+    return Object.entries(tagsOf(place)).every(([tag, value]) => Tags[tag] === value)
+  } catch (error) {
+    if (aws.isError(error, 'ResourceNotFoundException')) return false
+    throw error
+  }
+}
+
 async function createFunction(place: Place, wanted: WantedFunction, zip: Zip, step: Step): Promise<Made> {
   const { aws } = place
   const { name, role, architecture } = wanted
@@ -77,7 +97,7 @@ async function createFunction(place: Place, wanted: WantedFunction, zip: Zip, st
     Role: role,
     Architectures: [architecture],
     Code: { S3Bucket: zip.bucket, S3Key: zip.key },
-    Tags: { 'trunkline:project': place.project, 'trunkline:environment': place.environment },
+    Tags: tagsOf(place),
   })
   try {
     const made = await aws.send(aws.client(LambdaClient), command, {

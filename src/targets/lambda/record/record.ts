@@ -33,8 +33,6 @@ const functionSchema = z.object({
   /** What it is called; of a service that `serverless.yml` describes, its stack. */
   name: z.string(),
   isStack: z.boolean().default(false),
-  /** Whether Trunkline has made it, and so may delete it. */
-  isOurs: z.boolean(),
   /** Where people reach it. */
   url: z.string().nullable(),
   /** An address of the function's own. */

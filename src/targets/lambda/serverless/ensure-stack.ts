@@ -46,7 +46,7 @@ export async function ensureStack(
   const known = recordOf(record, service)
   if (isWell(stack) && known?.name === name && JSON.stringify(known.settled) === JSON.stringify(settled)) return passed
   const before: FunctionRecord = {
-    ...{ name, isStack: true, isOurs: true, url: known?.url ?? null, functionUrl: null, secrets: secretsOf(desired) },
+    ...{ name, isStack: true, url: known?.url ?? null, functionUrl: null, secrets: secretsOf(desired) },
     settled: known?.name === name ? known.settled : null,
     pending: { generation, artifact, fingerprint, version: '', weight: 100, verifiedAtMs: null, ringing: {} },
   }

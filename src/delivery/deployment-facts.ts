@@ -297,10 +297,19 @@ async function readVariables(engine: Engine, request: FactsRequest, problems: Re
 }
 
 function missingVariable(policy: EnvironmentPolicy, service: ServiceName, name: string): Reason {
-  const prefix = policy.variables.prefix ?? ''
   return reason('variable-missing', `${service} needs ${name} in ${policy.name}, and it is not set`, {
-    hint: `export ${prefix}${name}=… where the delivery runs${policy.variables.dotenv.length > 0 ? `, or put it into ${policy.variables.dotenv[0]}` : ''}`,
+    hint: whereToPut(policy, name),
   })
+}
+
+/** Only where the environment's variables come from: without a prefix, what is exported is nobody's. */
+function whereToPut({ variables: { prefix, dotenv, aws } }: EnvironmentPolicy, name: string): string {
+  const [place] = [...dotenv, ...(aws?.ssm ?? []), ...(aws?.secretsManager ?? [])]
+  const ways = [
+    ...(prefix === null ? [] : [`export ${prefix}${name}=… where the delivery runs`]),
+    ...(place === undefined ? [] : [`put it into ${place}`]),
+  ]
+  return ways.join(', or ') || 'say where its variables come from: `variables: { prefix: … }`'
 }
 
 /** Services of the release and those still running, by the target that has them. */

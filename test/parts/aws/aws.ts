@@ -44,7 +44,7 @@ export async function startAws(environment: NodeJS.ProcessEnv = process.env): Pr
   if (!existsSync(python)) throw new Error('moto is not prepared (npm run parts), and in CI no part may be missing')
   const folder = await mkdtemp(join(tmpdir(), 'trunkline-aws-'))
   const port = await freePort()
-  const server = await startLocalServer({
+  const start = startLocalServer({
     argv: [python, join(import.meta.dirname, 'server.py'), '-H', '127.0.0.1', '-p', String(port)],
     ready: /Running on http/,
     cwd: folder,
@@ -56,6 +56,10 @@ export async function startAws(environment: NodeJS.ProcessEnv = process.env): Pr
       PYTHONDONTWRITEBYTECODE: '1',
       PYTHONUNBUFFERED: '1',
     },
+  })
+  const server = await start.catch(async (error) => {
+    await rm(folder, { recursive: true, force: true })
+    throw error
   })
   const endpoint = `http://127.0.0.1:${port}`
 

@@ -239,6 +239,26 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
     })
   })
 
+  test('whatever call an attempt ends at, the next one comes to the same end', async () => {
+    const under = stacksUnderTest(faults)
+    await under.deploy(await under.request('data', data()))
+    let reached = 0
+    for (let calls = 0, isWhole = false; !isWhole; calls += 1) {
+      const request = await under.request('data', data(template({ delay: String(calls + 10) })))
+      faults.clear()
+      faults.fault(/./, { kind: 'denied', permission: 'any' }, { times: 1, after: calls })
+      const first = await under.deploy(request).catch((error: unknown) => error)
+      faults.clear()
+      isWhole = !(first instanceof TrunklineError)
+      if (isWhole) assert.deepEqual(first, { ok: true }, `after ${calls} calls`)
+      else assert.deepEqual(await under.deploy(request), { ok: true }, `after ${calls} calls`)
+      assert.deepEqual(await under.target.verify(request, under.context()), { ok: true }, `after ${calls} calls`)
+      reached = calls
+      assert.ok(calls < 100, 'an update takes fewer calls')
+    }
+    assert.ok(reached > 15, `only ${reached} calls were interrupted`)
+  })
+
   for (const fault of [{ kind: 'lose' }, { kind: 'denied', permission: 'all' }] as const) {
     test(`whatever write is interrupted (${fault.kind}), the next attempt comes to the same end`, async () => {
       const under = stacksUnderTest(faults)

@@ -207,9 +207,9 @@ async function rolloutsBeyond(
         const message = `${sentence}: target ${targetName} (${kind}) cannot divide requests`
         return [reason('rollout-not-available', message, place)]
       }
+      if (target.objectionsTo === undefined) return []
       const [request] = requestOf(name, null)
-      const objections =
-        request === undefined ? [] : ((await target.objectionsTo?.({ ...request, strategy }, signal)) ?? [])
+      const objections = request === undefined ? [] : await target.objectionsTo({ ...request, strategy }, signal)
       return objections.map(({ message, hint }) =>
         reason('rollout-not-available', `${name} in ${policy.name}: ${message}`, {
           ...place,

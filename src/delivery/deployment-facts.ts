@@ -337,10 +337,12 @@ function servicesByTarget(
   return new Map([...byTarget].map(([target, services]) => [target, [...services].sort()]))
 }
 
+/** What one target cannot or will not do is the matter of its environment; others are looked at all the same. */
 function asUnreachable(error: unknown): Observation & { reachable: false } {
-  if (!(error instanceof TrunklineError) || error.kind !== 'errored') throw error
+  if (!(error instanceof TrunklineError) || (error.kind !== 'errored' && error.kind !== 'refused')) throw error
   const hint = error.hint === undefined ? {} : { hint: error.hint }
-  return { reachable: false, reasons: [reason('target-unreachable', error.message, hint)] }
+  const code = error.kind === 'errored' ? 'target-unreachable' : 'target-refuses'
+  return { reachable: false, reasons: [reason(code, error.message, hint)] }
 }
 
 function rolloutRequest(

@@ -51,6 +51,17 @@ describe('a step that policy refuses', () => {
     assert.deepEqual(outcomes(await bench.retry('stage')), { stage: 'succeeded' })
   })
 
+  test('refused already when looking, it is the matter of that environment alone', async () => {
+    await using bench = await createBench()
+    bench
+      .target('stage')
+      .fault('fingerprint', refusedError('WRONG_ACCOUNT', 'these are credentials of another account'))
+    const result = await bench.deliver('main')
+    assert.deepEqual(outcomes(result), { stage: 'refused' })
+    assert.equal(result.environments[0]?.reasons[0]?.code, 'target-refuses')
+    assert.deepEqual(outcomes(await bench.deliver('main')), { stage: 'succeeded' })
+  })
+
   test('a lost lease is no policy: nothing is written down', async () => {
     await using bench = await createBench()
     bench.target('stage').fault('ensure', refusedError('STALE_CONTROLLER', 'a newer one has it'))

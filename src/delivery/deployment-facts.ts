@@ -13,6 +13,7 @@ import type {
   Release,
   RunningService,
   ServiceName,
+  StagedStrategy,
   TargetName,
   Yank,
 } from '../model/index.ts'
@@ -102,7 +103,7 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
       rolloutRequest(engine, request, service, variables, fingerprint)
     const previewable = (service: ServiceName, fingerprint: Fingerprint | null) =>
       requestOf(service, fingerprint).filter(({ desired }) => request.pending?.has(desired.artifact) !== true)
-    problems.push(...(await rolloutsBeyond(target, place.name, services, request, requestOf)))
+    problems.push(...(await rolloutsBeyond(place, request, requestOf)))
     const answer = await askTarget(place, complete, variables, previewable, { signal, artifacts: world.artifacts })
     if (!answer.reachable) {
       problems.push(...answer.reasons)
@@ -187,38 +188,53 @@ async function changesToPutBack(
 
 /** Ways to roll out that a target does not have: said when planning, not half-way through. */
 async function rolloutsBeyond(
-  target: Target,
-  targetName: TargetName,
-  services: readonly ServiceName[],
-  { release, policy, direction, signal }: FactsRequest,
+  place: Place,
+  request: FactsRequest,
   requestOf: (service: ServiceName, fingerprint: Fingerprint | null) => RolloutRequest[],
 ): Promise<Reason[]> {
-  const { capabilities, kind } = target
+  const { target, name: targetName, services } = place
+  const { release, policy, direction, signal } = request
   const environment = environmentOf(release, policy.name)
   const found = await Promise.all(
     services.map(async (name): Promise<Reason[]> => {
       const service = release.services[name]
       if (service === undefined || service.run === null) return []
       const { strategy } = rolloutFor(name, service, environment, direction)
-      const hint = isStaged(strategy) ? { hint: 'choose one-at-a-time, half or all-at-once for it' } : {}
-      const place = { file: 'trunkline.yaml', ...hint }
-      if (isStaged(strategy) && !(strategy.kind === 'canary' ? capabilities.canary : capabilities.trafficSplit)) {
+      const choice = isStaged(strategy) ? { hint: 'choose one-at-a-time, half or all-at-once for it' } : {}
+      const where = { file: 'trunkline.yaml', ...choice }
+      if (isStaged(strategy) && !canDivide(target, strategy)) {
         const sentence = `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}`
-        const message = `${sentence}: target ${targetName} (${kind}) cannot divide requests`
-        return [reason('rollout-not-available', message, place)]
+        const message = `${sentence}: target ${targetName} (${target.kind}) cannot divide requests`
+        return [reason('rollout-not-available', message, where)]
       }
-      if (target.objectionsTo === undefined) return []
-      const [request] = requestOf(name, null)
-      const objections = request === undefined ? [] : await target.objectionsTo({ ...request, strategy }, signal)
-      return objections.map(({ message, hint }) =>
-        reason('rollout-not-available', `${name} in ${policy.name}: ${message}`, {
-          ...place,
-          ...(hint === undefined ? {} : { hint }),
-        }),
-      )
+      // The way back is open whatever has become of the platform: it is no time to be particular.
+      if (direction === 'back' && !isStaged(strategy)) return []
+      const [rollout] = requestOf(name, null)
+      if (rollout === undefined || isThere(place, rollout, request)) return []
+      try {
+        const objections = (await target.objectionsTo?.({ ...rollout, strategy }, signal)) ?? []
+        return objections.map(({ message, hint }) =>
+          reason('rollout-not-available', `${name} in ${policy.name}: ${message}`, {
+            ...where,
+            ...(hint === undefined ? {} : { hint }),
+          }),
+        )
+      } catch (error) {
+        return asUnreachable(error).reasons
+      }
     }),
   )
   return found.flat()
+}
+
+const canDivide = ({ capabilities }: Target, { kind }: StagedStrategy): boolean =>
+  kind === 'canary' ? capabilities.canary : capabilities.trafficSplit
+
+/** What runs as it should is not rolled out: how it would be is nobody's question. */
+function isThere({ observation }: Place, { service, desired }: RolloutRequest, { state }: FactsRequest): boolean {
+  const observed = observation.reachable ? observation.services[service] : undefined
+  if (observed === undefined) return false
+  return generationOf(observed, state.running?.services[service]) === desired.generation
 }
 
 /** Those that run, and those whose artifact a hook runs in: only they need their variables. */

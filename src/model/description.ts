@@ -16,6 +16,7 @@ export function descriptionOf(run: Run | null): RunDescription | null {
   if (run.kind === 'cloudformation') return { files: run.parameterFiles, images: run.code }
   if (run.kind === 'terraform') return { files: run.variableFiles, images: {} }
   if (run.kind === 'serverless') return { files: [run.config, ...run.files], images: {} }
-  if (run.kind === 'appspec' || run.kind === 'lambda' || run.kubernetes === undefined) return null
+  if (run.kind === 'appspec' || run.kind === 'lambda' || run.kind === 'site' || run.kubernetes === undefined)
+    return null
   return { files: describedBy(run.kubernetes), images: run.kubernetes.images }
 }

@@ -10,6 +10,7 @@ import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes
 import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
 import type { RolloutStrategy } from './rollout-strategy.ts'
 import type { ScanPolicy } from './scan.ts'
+import type { SiteConfig, SiteRun } from './site.ts'
 import type { TerraformConfig, TerraformRun } from './terraform.ts'
 import type { BuildSettings } from './workplace.ts'
 
@@ -165,7 +166,15 @@ export type Service = {
   target: TargetName | null
 }
 
-export type Run = CommandRun | AppspecRun | ContainerRun | LambdaRun | ServerlessRun | CloudFormationRun | TerraformRun
+export type Run =
+  | CommandRun
+  | AppspecRun
+  | ContainerRun
+  | LambdaRun
+  | ServerlessRun
+  | CloudFormationRun
+  | TerraformRun
+  | SiteRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -291,6 +300,7 @@ export type TargetConfig =
   | { kind: 'cloudformation'; cloudformation: CloudFormationConfig }
   | { kind: 'terraform'; terraform: TerraformConfig }
   | { kind: 'codedeploy'; codedeploy: CodeDeployConfig }
+  | { kind: 'site'; site: SiteConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

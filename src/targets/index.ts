@@ -54,6 +54,10 @@ const openers: TargetOpeners = {
     const { createCodeDeployTarget } = await import('./codedeploy/index.ts')
     return createCodeDeployTarget({ config: codedeploy, ...surroundings })
   },
+  site: async ({ site }, surroundings) => {
+    const { createSiteTarget } = await import('./site/index.ts')
+    return createSiteTarget({ config: site, ...surroundings })
+  },
 }
 
 /** The adapter for one target of one environment. Nothing is contacted yet. */

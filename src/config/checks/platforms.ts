@@ -49,6 +49,11 @@ const platforms: Record<
     runs: ['appspec'],
     hint: 'CodeDeploy takes a bundle or a zip with an `appspec.yml`: `run: { appspec: appspec.yml }`',
   },
+  site: {
+    artifacts: ['bundle', 'zip'],
+    runs: ['site'],
+    hint: 'a site is files: `run: { site: {} }` with `artifact: { bundle: { from: dist } }`',
+  },
 }
 
 const artifactWords: Record<ArtifactKind, string> = {
@@ -67,6 +72,7 @@ const runWords: Record<RunKind, string> = {
   serverless: 'is deployed by its `serverless.yml`',
   cloudformation: 'is a stack of CloudFormation',
   terraform: 'is applied by Terraform',
+  site: 'is a static site',
 }
 
 export const checkPlatforms: Check = function* (context) {

@@ -7,6 +7,7 @@ import type {
   ContainerRun,
   LambdaRun,
   ServerlessRun,
+  SiteRun,
   TerraformRun,
 } from '../../model/index.ts'
 import { cloudformationRun } from './cloudformation-run.ts'
@@ -18,6 +19,7 @@ import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
 import { serverlessRunSchema } from './serverless-run.ts'
 import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
+import { siteRun } from './site-run.ts'
 import { terraformRun } from './terraform-run.ts'
 
 /** As written: the service's own name is not filled in yet. */
@@ -28,6 +30,7 @@ export type RunDocument =
   | ServerlessRun
   | CloudFormationRun
   | TerraformRun
+  | SiteRun
   | Described<ContainerRun>
   | (Omit<CommandRun, 'kubernetes'> & { kubernetes?: KubernetesRunDocument })
 
@@ -144,10 +147,11 @@ export const runSchema = z.union(
     serverlessRunSchema,
     cloudformationRun,
     terraformRun,
+    siteRun,
   ],
   {
     error: mustBe(
-      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless`, `cloudformation` or `terraform`',
+      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless`, `cloudformation`, `terraform` or `site`',
     ),
   },
 )

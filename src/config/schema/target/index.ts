@@ -8,6 +8,7 @@ import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
 import { kubernetesSchema } from './kubernetes.ts'
 import { lambdaSchema } from './lambda.ts'
+import { siteSchema } from './site.ts'
 import { terraformSchema } from './terraform.ts'
 
 /** To add a target: its schema in a file beside this one, ending in its `TargetConfig`, and a line here. */
@@ -19,6 +20,7 @@ const targetSchemas = {
   cloudformation: cloudformationSchema.optional().describe('Stacks of AWS CloudFormation.'),
   terraform: terraformSchema.optional().describe('Infrastructure that Terraform or OpenTofu applies.'),
   codedeploy: codedeploySchema.optional().describe('Virtual machines, through AWS CodeDeploy.'),
+  site: siteSchema.optional().describe('Static sites in S3, behind CloudFront.'),
 }
 
 const kinds = Object.keys(targetSchemas)

@@ -1,6 +1,15 @@
 /** A ref moved: carry its commit to every environment the ref feeds. The story of the engine, in one file. */
 import { isNamedSame } from '../ledger/index.ts'
-import type { Attempt, Candidate, EnvironmentPolicy, Reason, RefEvent, Release, Trigger } from '../model/index.ts'
+import type {
+  Attempt,
+  Candidate,
+  EnvironmentName,
+  EnvironmentPolicy,
+  Reason,
+  RefEvent,
+  Release,
+  Trigger,
+} from '../model/index.ts'
 import { reason } from '../model/index.ts'
 import type { RouteMatch } from '../planning/index.ts'
 import { branchRef, inUpstreamOrder, matchRoutes, shortRef, versionOf, viewOf } from '../planning/index.ts'
@@ -18,7 +27,12 @@ import { hintedFor } from './retry-hint.ts'
 import { openScene, policyOf, type Scene } from './scene.ts'
 import type { HookDecision } from './step-context.ts'
 
-export type DeliverOptions = { signal: AbortSignal; hookDecision: HookDecision }
+export type DeliverOptions = {
+  signal: AbortSignal
+  hookDecision: HookDecision
+  /** Environments that have their answer already. */
+  except?: readonly EnvironmentName[]
+}
 
 /** Never throws for a verdict; faults of the world outside any environment, mistakes in the configuration and cancellation are thrown. */
 export async function deliver(engine: Engine, event: RefEvent, options: DeliverOptions): Promise<DeliveryResult> {
@@ -27,7 +41,9 @@ export async function deliver(engine: Engine, event: RefEvent, options: DeliverO
   for (const ignored of scene.ignored) engine.world.progress({ kind: 'note', message: ignored.message })
 
   if (scene.tip !== event.commit) return superseded(event, scene)
-  const routes = matchRoutes(policies(scene), event.ref)
+  const routes = matchRoutes(policies(scene), event.ref).filter(
+    ({ environment }) => options.except?.includes(environment.name) !== true,
+  )
   if (routes.length === 0) return ends('nothing', event, null, [noRoute(event)], [])
   await engine.ledger.trust.require('builder')
   const { open, refused } = await splitByReachability(engine, scene, routes)

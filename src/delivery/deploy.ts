@@ -2,8 +2,8 @@
 import type { CommitId, EnvironmentName, RefName } from '../model/index.ts'
 import { erroredError, reason, usageError } from '../model/index.ts'
 import { branchRef, matchPattern, versionOf, viewOf } from '../planning/index.ts'
-import { common } from './deliver.ts'
-import { ends } from './delivery-result.ts'
+import { common, deliver } from './deliver.ts'
+import { ends, withFollowUps } from './delivery-result.ts'
 import { deployAttempt } from './deploy-attempt.ts'
 import { resultOf } from './deploy-request.ts'
 import { deployTo } from './deploy-to.ts'
@@ -93,7 +93,17 @@ export async function retryDeployment(
     retriesRed: true,
     signal: options.signal,
   })
-  return await followUp(engine, scene, ends(null, { commit: attempt.commit }, null, [], [result]), options.signal)
+  const retried = ends(null, { commit: attempt.commit }, null, [], [result])
+  const followed = await followUp(engine, scene, retried, options.signal)
+  const isMade = result.deployment !== null || ['succeeded', 'waiting', 'nothing'].includes(result.outcome)
+  if (attempt.release !== null || attempt.ref === null || !isMade) return followed
+  // What had failed was the release itself, and now there is one: it goes wherever its ref leads.
+  const elsewhere = await deliver(
+    engine,
+    { commit: attempt.commit, ref: attempt.ref },
+    { signal: options.signal, hookDecision: 'ask', except: followed.environments.map(({ name }) => name) },
+  )
+  return withFollowUps(followed, elsewhere.environments)
 }
 
 /** Stops the deployment under way (its controller notices through the ledger) and takes what waits out of the queue. */

@@ -29,9 +29,12 @@ export async function enqueue(engine: Engine, request: DeployRequest, holder: st
     const position = await ledger.environment(snapshot, request.policy.name)
     const { deployment, waiting: known } = position.state
     if (deployment?.phase === 'running' && isNamedSame(deployment.candidate, request.candidate)) return false
-    if (request.arrival === 'again' && known !== null) return false
     const isAnothers = known !== null && !isNamedSame(known.candidate, request.candidate)
-    if (isAnothers && (request.arrival !== 'new' || (await hasMovedOn(engine, request, request.signal)))) return false
+    if (request.arrival === 'again') {
+      if (known !== null && !(isAnothers && (await isOvertaken(engine, known, request)))) return false
+    } else if (isAnothers && (request.arrival !== 'new' || (await hasMovedOn(engine, request, request.signal)))) {
+      return false
+    }
     const why = [reason('environment-busy', `${holder} is deploying to ${request.policy.name}`)]
     const waiting = waitingFor(engine, request, null, why, null)
     if (isSameWait(known, waiting)) return true
@@ -49,6 +52,12 @@ export async function hasMovedOn(
 ): Promise<boolean> {
   if (trigger !== 'route' || candidate.ref === null) return false
   return (await engine.world.source.remoteTip(candidate.ref, signal)) !== candidate.commit
+}
+
+/** What waits is of a ref that is elsewhere by now, and what is tried again is what its own ref leads to: the newer of the two. */
+async function isOvertaken(engine: Engine, known: Waiting, { candidate, signal }: DeployRequest): Promise<boolean> {
+  const isTip = candidate.ref !== null && !(await hasMovedOn(engine, { candidate, trigger: 'route' }, signal))
+  return isTip && (await hasMovedOn(engine, known, signal))
 }
 
 /** What arrived while `request` was under way, as the request to carry out next: with the policy of trunk as it is now. */
@@ -159,8 +168,11 @@ export async function wait(
   const { candidate } = request
   const waiting = waitingFor(engine, request, plan, gate.reasons, gate.untilMs)
   let before = older
+  const { waiting: known } = session.state()
+  const isOutdated = request.arrival === 'again' && known !== null && (await isOvertaken(engine, known, request))
+  const outdated = isOutdated ? known : null
   for (let attempt = 0; attempt < maxTries; attempt++) {
-    if (await entersQueue(session, request, waiting, before)) {
+    if (await entersQueue(session, request, waiting, { before, outdated })) {
       notify(engine, request, 'waiting', { reasons: gate.reasons, plan: plan?.hash ?? null })
       break
     }
@@ -178,11 +190,12 @@ async function entersQueue(
   session: Session,
   { arrival, candidate }: DeployRequest,
   waiting: Waiting,
-  before: Waiting | null,
+  { before, outdated }: { before: Waiting | null; outdated: Waiting | null },
 ): Promise<boolean> {
   const enters = (state: EnvironmentState): boolean => {
     const known = state.waiting
-    const isOlder = arrival === 'again' && known !== null && !isNamedSame(known.candidate, candidate)
+    const isAnothers = known !== null && !isNamedSame(known.candidate, candidate)
+    const isOlder = arrival === 'again' && isAnothers && !isNamedSame(outdated?.candidate, known.candidate)
     return !isOlder && cameSince(state, before, candidate) === null && !isSameWait(known, waiting)
   }
   let hasEntered = false

@@ -11,7 +11,8 @@ describe('objections of a platform', () => {
     await bench.push('main', { 'carts/main.txt': 'two' })
     await bench.deliver('main')
     const target = bench.target('stage')
-    target.objectionsTo = async ({ service }) => (service === 'carts' ? [reason('no-balancer', 'nobody drains it')] : [])
+    target.objectionsTo = async ({ service }) =>
+      service === 'carts' ? [reason('no-balancer', 'nobody drains it')] : []
 
     const before = target.effects().length
     await bench.push('main', { 'carts/main.txt': 'three' })

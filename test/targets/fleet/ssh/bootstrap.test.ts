@@ -276,7 +276,7 @@ describe('the program for a host', () => {
   test('is all that its processes import, with the packages they need, and nothing of a delivery', () => {
     const files = filesOf(agentProgram())
     for (const path of programPaths()) assert.ok(files.includes(path), path)
-    for (const path of ['src/artifacts/unpack.ts', 'package.json', 'node_modules/undici/package.json']) {
+    for (const path of ['src/artifacts/unpack.ts', 'package.json', 'node_modules/tar-stream/package.json']) {
       assert.ok(files.includes(path), path)
     }
     assert.deepEqual(

@@ -18,5 +18,6 @@ export function descriptionOf(run: Run | null): RunDescription | null {
   if (run.kind === 'serverless') return { files: [run.config, ...run.files], images: {} }
   if (run.kind === 'appspec' || run.kind === 'lambda' || run.kind === 'site' || run.kubernetes === undefined)
     return null
-  return { files: describedBy(run.kubernetes), images: run.kubernetes.images }
+  const ofTask = run.kind === 'container' && run.ecs !== undefined ? [run.ecs.taskDefinition] : []
+  return { files: [...describedBy(run.kubernetes), ...ofTask], images: run.kubernetes.images }
 }

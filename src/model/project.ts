@@ -5,6 +5,7 @@
 import type { AwsAccess } from './aws.ts'
 import type { CloudFormationConfig, CloudFormationRun } from './cloudformation.ts'
 import type { CodeDeployConfig } from './codedeploy.ts'
+import type { EcsConfig, EcsRun } from './ecs.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
 import type { LambdaConfig, LambdaRun, ServerlessRun } from './lambda.ts'
@@ -200,6 +201,8 @@ export type ContainerRun = {
   startTimeoutMs: number
   drainTimeoutMs: number
   kubernetes: KubernetesRun
+  /** Where ECS runs it and the team has written the task definition. Absent: made of what stands above. */
+  ecs?: EcsRun
 }
 
 /** Instances that are started and watched. Without `kind`, as releases have always named it. */
@@ -301,6 +304,7 @@ export type TargetConfig =
   | { kind: 'terraform'; terraform: TerraformConfig }
   | { kind: 'codedeploy'; codedeploy: CodeDeployConfig }
   | { kind: 'site'; site: SiteConfig }
+  | { kind: 'ecs'; ecs: EcsConfig }
 
 export type FleetConfig = {
   /** Each is what `parseHostAddress` takes. */

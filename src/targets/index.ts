@@ -54,6 +54,10 @@ const openers: TargetOpeners = {
     const { createCodeDeployTarget } = await import('./codedeploy/index.ts')
     return createCodeDeployTarget({ config: codedeploy, ...surroundings })
   },
+  ecs: async ({ ecs }, surroundings) => {
+    const { createEcsTarget } = await import('./ecs/index.ts')
+    return createEcsTarget({ config: ecs, ...surroundings })
+  },
   site: async ({ site }, surroundings) => {
     const { createSiteTarget } = await import('./site/index.ts')
     return createSiteTarget({ config: site, ...surroundings })

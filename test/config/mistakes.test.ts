@@ -363,9 +363,9 @@ describe('words of a later version', () => {
   table([
     {
       mistake: 'a target',
-      text: stage('    target: { ecs: { cluster: shop } }\n'),
+      text: stage('    target: { cloudrun: { region: shop } }\n'),
       problems: [
-        '7:15 NOT_AVAILABLE target `ecs` is not available in this version of Trunkline (available: fleet, kubernetes, gitops, lambda, cloudformation, terraform, codedeploy, site)',
+        '7:15 NOT_AVAILABLE target `cloudrun` is not available in this version of Trunkline (available: fleet, kubernetes, gitops, lambda, cloudformation, terraform, codedeploy, site, ecs)',
       ],
     },
   ])
@@ -733,7 +733,7 @@ services:
   products: { path: products, deployAfter: [products], run: { command: x, prt: PORT } }
 environments:
   stage: { on: { branch: "a b" }, target: { fleet: { replicas: two } }, hooks: { before: [{ nam: x }] } }
-  prod: { after: stag, target: { ecs: {      } }, rollout: blue-geen }
+  prod: { after: stag, target: { cloudrun: { } }, rollout: blue-geen }
 `
   const codes = problemsIn(text).map((problem) => problem.split(' ').slice(0, 2).join(' '))
   assert.deepEqual(codes, [

@@ -4,7 +4,13 @@ import type { VariableSourceDocument } from '../schema/variable-source.ts'
 import type { Check } from './check.ts'
 
 /** Targets that are in an account of AWS. */
-const inAws: ReadonlySet<string> = new Set<TargetConfig['kind']>(['lambda', 'cloudformation', 'codedeploy', 'site'])
+const inAws: ReadonlySet<string> = new Set<TargetConfig['kind']>([
+  'lambda',
+  'cloudformation',
+  'codedeploy',
+  'site',
+  'ecs',
+])
 
 /** `ssm` */
 const sourceInAws = ({ ssm, secretsManager }: VariableSourceDocument): string | undefined =>

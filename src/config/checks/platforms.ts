@@ -49,6 +49,11 @@ const platforms: Record<
     runs: ['appspec'],
     hint: 'CodeDeploy takes a bundle or a zip with an `appspec.yml`: `run: { appspec: appspec.yml }`',
   },
+  ecs: {
+    artifacts: ['image', 'dockerfile'],
+    runs: ['command', 'container'],
+    hint: 'for example `run: { container: { port: 8080 } }` with `artifact: { image: { base: …, entrypoint: […] } }`',
+  },
   site: {
     artifacts: ['bundle', 'zip'],
     runs: ['site'],
@@ -136,7 +141,7 @@ function ownerOf(name: string, { document }: CheckContext): ServiceDocument | un
 }
 
 /** These pull from a registry. */
-const pullsImages: ReadonlySet<TargetConfig['kind']> = new Set(['kubernetes', 'gitops'])
+const pullsImages: ReadonlySet<TargetConfig['kind']> = new Set(['kubernetes', 'gitops', 'ecs'])
 
 function* unreachableImages({ document }: CheckContext): Iterable<PlacedMistake> {
   if (document.artifacts.kind !== 'oci-layout') return

@@ -78,7 +78,22 @@ const containerShape = {
 
 const containerObject = object(containerShape)
 
-const containerOf = (container: z.output<typeof containerObject>, kubernetes: KubernetesRunDocument): RunDocument => ({
+const ecsObject = object(
+  {
+    taskDefinition: pathSchema.describe(
+      'Path of its task definition in the repository, as JSON; `{environment}` may stand in the path.',
+    ),
+    container: commandSchema
+      .optional()
+      .describe("The container that runs the service's image. Default: named like the service, else the only one."),
+  },
+  { expected: 'a mapping such as `{ taskDefinition: deploy/task.json }`' },
+)
+
+const containerOf = (
+  container: z.output<typeof containerObject>,
+  kubernetes: KubernetesRunDocument,
+): Described<ContainerRun> => ({
   kind: 'container',
   containerPort: container.port ?? null,
   port: null,
@@ -94,11 +109,17 @@ const containerRun = object(
   {
     container: containerObject.describe('The image, started as it says itself.'),
     kubernetes: kubernetesRunSchema.prefault({}).describe('How a cluster is told about it.'),
+    ecs: ecsObject.optional().describe('How ECS is told about it. Without it the task is made of `container`.'),
   },
   { expected: 'a mapping such as `{ container: { port: 8080 } }`' },
 )
   .meta({ id: 'ContainerRun', title: 'Run as a container', description: "A container of the service's own image." })
-  .transform(({ container, kubernetes }): RunDocument => containerOf(container, kubernetes))
+  .transform(
+    ({ container, kubernetes, ecs }): RunDocument => ({
+      ...containerOf(container, kubernetes),
+      ...(ecs === undefined ? {} : { ecs: { ...ecs, container: ecs.container ?? null } }),
+    }),
+  )
 
 const describedRun = object(
   { kubernetes: kubernetesRunSchema.describe('How a cluster is told about it.') },

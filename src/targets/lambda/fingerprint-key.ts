@@ -10,6 +10,8 @@ import type { Place } from './place.ts'
 
 const keyBytes = 32
 
+type KeyPlace = Pick<Place, 'aws' | 'project' | 'environment' | 'parameterOfKey'>
+
 export type FingerprintKey = {
   /** null: there is none yet, and so nothing to compare with. */
   known(signal: AbortSignal): Promise<Buffer | null>
@@ -18,7 +20,7 @@ export type FingerprintKey = {
 }
 
 /** Asked for once. */
-export function openFingerprintKey(place: Place): FingerprintKey {
+export function openFingerprintKey(place: KeyPlace): FingerprintKey {
   let kept: Buffer | null = null
   const known = async (signal: AbortSignal) => {
     kept ??= await readKey(place, signal)
@@ -33,7 +35,7 @@ export function openFingerprintKey(place: Place): FingerprintKey {
   }
 }
 
-async function readKey({ aws, parameterOfKey }: Place, signal: AbortSignal): Promise<Buffer | null> {
+async function readKey({ aws, parameterOfKey }: KeyPlace, signal: AbortSignal): Promise<Buffer | null> {
   const command = new GetParameterCommand({ Name: parameterOfKey, WithDecryption: true })
   try {
     const { Parameter } = await aws.send(aws.client(SSMClient), command, { signal })
@@ -44,7 +46,7 @@ async function readKey({ aws, parameterOfKey }: Place, signal: AbortSignal): Pro
   }
 }
 
-async function makeKey(place: Place, signal: AbortSignal): Promise<Buffer> {
+async function makeKey(place: KeyPlace, signal: AbortSignal): Promise<Buffer> {
   const { aws, parameterOfKey, project, environment } = place
   const made = randomBytes(keyBytes)
   const command = new PutParameterCommand({

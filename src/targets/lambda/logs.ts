@@ -22,16 +22,26 @@ const followEveryMs = 2000
 const latenessMs = 10_000
 const maxRemembered = 50_000
 
-type Group = { name: string; mask(text: string): string }
+type LogPlace = Pick<Place, 'aws' | 'clock'>
+export type LogGroup = { name: string; mask(text: string): string }
 type Event = { at: number; stream: string; text: string /** The same at every look. */; id: string }
 
 export async function* functionLogs(
   place: Place,
   book: RecordBook,
-  { service, lines, follow }: LogQuery,
+  query: LogQuery,
   signal: AbortSignal,
 ): AsyncIterable<LogLine> {
-  const group = await groupOf(place, book, service, signal)
+  yield* groupLogs(place, await groupOf(place, book, query.service, signal), query, signal)
+}
+
+/** What a log group has to say. */
+export async function* groupLogs(
+  place: LogPlace,
+  group: LogGroup,
+  { lines, follow }: LogQuery,
+  signal: AbortSignal,
+): AsyncIterable<LogLine> {
   const began = place.clock.now()
   const last = await lastEvents(place, group.name, lines, signal)
   yield* last.map((event) => lineOf(event, group))
@@ -51,7 +61,7 @@ export async function* functionLogs(
   }
 }
 
-async function groupOf(place: Place, book: RecordBook, service: string, signal: AbortSignal): Promise<Group> {
+async function groupOf(place: Place, book: RecordBook, service: string, signal: AbortSignal): Promise<LogGroup> {
   const name = place.functionOf(service)
   const [live, record] = await Promise.all([readFunction(place, name, signal), book.read(signal)])
   if (recordOf(record, service)?.isStack === true) {
@@ -66,7 +76,7 @@ async function groupOf(place: Place, book: RecordBook, service: string, signal: 
 }
 
 /** Oldest first. */
-async function lastEvents({ aws }: Place, group: string, count: number, signal: AbortSignal): Promise<Event[]> {
+async function lastEvents({ aws }: LogPlace, group: string, count: number, signal: AbortSignal): Promise<Event[]> {
   const client = aws.client(CloudWatchLogsClient)
   const newest = new DescribeLogStreamsCommand({
     logGroupName: group,
@@ -99,7 +109,7 @@ async function lastEvents({ aws }: Place, group: string, count: number, signal: 
   }
 }
 
-async function eventsSince({ aws }: Place, group: string, since: number, signal: AbortSignal): Promise<Event[]> {
+async function eventsSince({ aws }: LogPlace, group: string, since: number, signal: AbortSignal): Promise<Event[]> {
   const command = new FilterLogEventsCommand({ logGroupName: group, startTime: since, limit: maxEvents })
   try {
     const { events = [] } = await aws.send(aws.client(CloudWatchLogsClient), command, { signal })
@@ -128,7 +138,7 @@ function identified(events: ReadonlyArray<Omit<Event, 'id'>>): Event[] {
 }
 
 /** A stream is called `2026/11/21/[7]4f1e…`: the version, and which of its sandboxes. */
-function lineOf({ at, stream, text }: Event, { mask }: Group): LogLine {
+function lineOf({ at, stream, text }: Event, { mask }: LogGroup): LogLine {
   const [, version, sandbox] = /\[([^\]]+)\]([0-9a-f]{1,6})/.exec(stream) ?? []
   return {
     at: new Date(at).toISOString(),

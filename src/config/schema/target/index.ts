@@ -4,6 +4,7 @@ import type { TargetConfig } from '../../../model/index.ts'
 import { exactlyOne, type LaterWords, object } from '../shapes.ts'
 import { cloudformationSchema } from './cloudformation.ts'
 import { codedeploySchema } from './codedeploy.ts'
+import { ecsSchema } from './ecs.ts'
 import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
 import { kubernetesSchema } from './kubernetes.ts'
@@ -21,13 +22,14 @@ const targetSchemas = {
   terraform: terraformSchema.optional().describe('Infrastructure that Terraform or OpenTofu applies.'),
   codedeploy: codedeploySchema.optional().describe('Virtual machines, through AWS CodeDeploy.'),
   site: siteSchema.optional().describe('Static sites in S3, behind CloudFront.'),
+  ecs: ecsSchema.optional().describe('Services of AWS ECS, on Fargate or on instances.'),
 }
 
 const kinds = Object.keys(targetSchemas)
 
 const later: LaterWords = {
   noun: 'target',
-  words: ['ecs'],
+  words: ['cloudrun'],
   available: kinds,
 }
 

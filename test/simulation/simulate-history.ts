@@ -75,17 +75,23 @@ function undelivered(world: SimulatedWorld, pushes: Pushes): number[] {
   for (const [id, { ref, commit }] of pushes) if (world.remote.refs.get(ref) === commit) last.set(ref, id)
   const done = new Set<number>()
   const thrown = new Set<number>()
+  const lost = new Set<number>()
+  const red = new Set<number>()
   for (const { action, outcome } of world.chronicle.runs) {
     if (action.act.kind !== 'deliver') continue
     // Of two jobs for one push each is its own: one that ended does not excuse the other.
     if (outcome.kind === 'threw') thrown.add(action.act.push)
+    if (outcome.kind === 'died') lost.add(action.act.push)
     if (outcome.kind !== 'answered') continue
     const answer = outcome.answer as { outcome?: string; environments?: Array<{ outcome: string }> } | null
     // What failed in one environment may not have been able to look at another.
     const isErrored = answer?.environments?.some((environment) => environment.outcome === 'errored')
     if (answer?.outcome === 'errored' || isErrored) thrown.add(action.act.push)
     else done.add(action.act.push)
+    if (answer?.outcome === 'failed') red.add(action.act.push)
   }
+  // One job of a push was red, and the runner of another was lost: who looks at that runs the lost one again.
+  for (const id of lost) if (red.has(id)) thrown.add(id)
   return [...last.values()].filter((id) => !done.has(id) || thrown.has(id)).sort((one, other) => one - other)
 }
 

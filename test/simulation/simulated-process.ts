@@ -76,7 +76,7 @@ export function createProcess({ id, name, seed, scheduler, rates, wallMs }: Proc
   const order = (): number => chance.next()
   let isAlive = true
   let asleepUntilMs = 0
-  let suspendedMs = 0
+  const suspension = createSuspension(() => scheduler.nowMs())
 
   /** Goes on in this process at that time; not at all if it is dead by then, later if it sleeps. */
   const goOn = (atMs: number, action: () => void): void => {
@@ -154,7 +154,7 @@ export function createProcess({ id, name, seed, scheduler, rates, wallMs }: Proc
 
   const clock: Clock = {
     now: wallMs,
-    monotonicMs: () => scheduler.nowMs() - suspendedMs,
+    monotonicMs: () => scheduler.nowMs() - suspension.totalMs(),
     sleep(ms, signal) {
       if (!isAlive) return never
       if (signal.aborted) return Promise.reject(reasonOf(signal))
@@ -186,10 +186,37 @@ export function createProcess({ id, name, seed, scheduler, rates, wallMs }: Proc
     },
     sleep(forMs, suspends) {
       asleepUntilMs = Math.max(asleepUntilMs, scheduler.nowMs() + forMs)
-      if (suspends) suspendedMs += forMs
+      if (suspends) suspension.begin(forMs)
     },
     wake: () => {
       asleepUntilMs = 0
+      suspension.end()
+    },
+  }
+}
+
+/** Time that a monotonic clock does not count: it stands still, and never goes back. */
+function createSuspension(nowMs: () => number) {
+  let endedMs = 0
+  let current: { fromMs: number; untilMs: number } | null = null
+  const totalMs = (): number => {
+    if (current === null) return endedMs
+    const now = nowMs()
+    if (now < current.untilMs) return endedMs + now - current.fromMs
+    endedMs += current.untilMs - current.fromMs
+    current = null
+    return endedMs
+  }
+  return {
+    totalMs,
+    begin(forMs: number): void {
+      totalMs()
+      const untilMs = nowMs() + forMs
+      current = { fromMs: current?.fromMs ?? nowMs(), untilMs: Math.max(untilMs, current?.untilMs ?? 0) }
+    },
+    end(): void {
+      totalMs()
+      if (current !== null) current = { ...current, untilMs: nowMs() }
     },
   }
 }

@@ -77,10 +77,10 @@ export const calm: FaultRates = { lostCall: 0, lostAnswer: 0, duplicate: 0, slow
 export const noFate: Fate = { diesAfterMs: null, sleeps: null, cancelledAfterMs: null }
 
 /** Rollouts over hosts and in stages take several times as long: so many histories of a hundred, unless asked for more. */
-export const fleetsOfAHundred = 3
+export const fleetsOfAHundred = 2
 
 /** Checking signatures takes twice as long as all else. */
-const signedOfAHundred = 2
+const signedOfAHundred = 1
 
 /** `fleets`: so many of a hundred stories are about a fleet. */
 export function writeStory(seed: number, fleets: number = fleetsOfAHundred): Story {

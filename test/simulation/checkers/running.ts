@@ -41,11 +41,16 @@ export function capacityNeverDrops({ history }: Evidence): Violation[] {
 /** 8. Hooks: announced before they run, and run once where running them again would do harm. */
 export function hooksRunOnce(evidence: Evidence): Violation[] {
   const { history, ledger, releases } = evidence
-  const { jobs } = history.world.chronicle
+  const { chronicle, hosts } = history.world
   const found: Violation[] = []
   const last = new Map<string, { key: string; ended: 'well' | 'badly' | 'unknown'; atMs: number }>()
-  for (const job of jobs) {
-    const { environment, name, atMs } = job
+  const newest = new Map<EnvironmentName, number>()
+  for (const job of chronicle.jobs) {
+    const { environment, name, atMs, epoch } = job
+    const newestEpoch = newest.get(environment) ?? 0
+    newest.set(environment, Math.max(newestEpoch, epoch))
+    // Suspended while it began, and awake after another took over: only `strict` keeps such a controller out.
+    if (epoch < newestEpoch && hosts.get(environment)?.fencing !== 'strict') continue
     const [deployment = '', hookKey = deployment] = job.key.split('/')
     const entries = ledger(environment).filter((entry) => entry.atMs <= atMs)
     const announced = entries.findLast(({ event }) => event.kind === 'hook-started' && event.key === hookKey)

@@ -20,7 +20,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   masking: ['model'],
   config: ['model', 'signing/public-key.ts'],
   clock: ['model', 'ports'],
-  aws: ['model', 'ports', 'clock'],
+  aws: ['model', 'ports', 'clock', 'hashing'],
   git: ['model', 'ports', 'process', 'hashing'],
   signing: ['model', 'ports', 'process'],
   ledger: ['model', 'hashing', 'ports', 'signing'],

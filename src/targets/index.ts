@@ -1,7 +1,7 @@
 /** The platforms Trunkline deploys to. Each stands here once and is loaded only where an environment uses it. */
 
 import type { Home } from '../home/index.ts'
-import type { AwsAccess, EnvironmentName, TargetConfig } from '../model/index.ts'
+import { type AwsAccess, type EnvironmentName, type TargetConfig, usageError } from '../model/index.ts'
 import type { Clock, Target } from '../ports/index.ts'
 
 /** What a target gets to know besides its own configuration. */
@@ -40,7 +40,7 @@ const openers: TargetOpeners = {
   },
   lambda: async ({ lambda }, surroundings) => {
     const { createLambdaTarget } = await import('./lambda/index.ts')
-    return createLambdaTarget({ config: lambda, ...surroundings })
+    return createLambdaTarget({ config: lambda, ...inAws('lambda', surroundings) })
   },
   terraform: async ({ terraform }, surroundings) => {
     const { createTerraformTarget } = await import('./terraform/index.ts')
@@ -48,20 +48,29 @@ const openers: TargetOpeners = {
   },
   cloudformation: async ({ cloudformation }, surroundings) => {
     const { createCloudFormationTarget } = await import('./cloudformation/index.ts')
-    return createCloudFormationTarget({ config: cloudformation, ...surroundings })
+    return createCloudFormationTarget({ config: cloudformation, ...inAws('cloudformation', surroundings) })
   },
   codedeploy: async ({ codedeploy }, surroundings) => {
     const { createCodeDeployTarget } = await import('./codedeploy/index.ts')
-    return createCodeDeployTarget({ config: codedeploy, ...surroundings })
+    return createCodeDeployTarget({ config: codedeploy, ...inAws('codedeploy', surroundings) })
   },
   ecs: async ({ ecs }, surroundings) => {
     const { createEcsTarget } = await import('./ecs/index.ts')
-    return createEcsTarget({ config: ecs, ...surroundings })
+    return createEcsTarget({ config: ecs, ...inAws('ecs', surroundings) })
   },
   site: async ({ site }, surroundings) => {
     const { createSiteTarget } = await import('./site/index.ts')
-    return createSiteTarget({ config: site, ...surroundings })
+    return createSiteTarget({ config: site, ...inAws('site', surroundings) })
   },
+}
+
+/** The configuration's checks say so with its place; this is for a policy that came another way. */
+function inAws(kind: TargetConfig['kind'], surroundings: TargetSurroundings): TargetSurroundings & { aws: AwsAccess } {
+  const { aws, environment } = surroundings
+  if (aws !== null) return { ...surroundings, aws }
+  throw usageError('REGION_MISSING', `environment \`${environment}\` is in AWS (${kind}) and has no region`, {
+    hint: 'for example `aws: { region: eu-west-1, account: "111122223333" }`',
+  })
 }
 
 /** The adapter for one target of one environment. Nothing is contacted yet. */

@@ -2,49 +2,32 @@
  * AWS CloudFormation: infrastructure as a stage. A change set is the preview that an approval binds to, and is executed
  * if it still is what would be done. What must be remembered is in the account: `inventory.ts`.
  */
-import { openAws } from '../../aws/index.ts'
-import {
-  type AwsAccess,
-  type CloudFormationConfig,
-  type EnvironmentName,
-  passed,
-  reason,
-  refusedError,
-  usageError,
-} from '../../model/index.ts'
-import type { Clock, Target } from '../../ports/index.ts'
+
+import { fingerprintWith, openFingerprintKey } from '../../aws/fingerprint-key.ts'
+import { type CloudFormationConfig, type Fingerprint, passed, reason, refusedError } from '../../model/index.ts'
+import type { Target } from '../../ports/index.ts'
+import { type AwsTargetOptions, awsOf } from '../aws-target.ts'
 import { findStackDrift } from './drift.ts'
 import { ensureStacks } from './ensure.ts'
-import { fingerprintKey, fingerprintWith, noVariables } from './fingerprint-key.ts'
 import { stackLogs } from './logs.ts'
 import { observeStacks } from './observe.ts'
 import type { Parts } from './parts.ts'
 import { planServices } from './plan-services.ts'
 import { removeStacks } from './remove.ts'
 
-export type CloudFormationTargetOptions = {
-  config: CloudFormationConfig
-  project: string
-  environment: EnvironmentName
-  clock: Clock
-  variables: NodeJS.ProcessEnv
-  aws: AwsAccess | null
-  /** Pause between two looks at a stack; it grows. */
-  lookEveryMs?: number
-}
+export type CloudFormationTargetOptions = AwsTargetOptions<CloudFormationConfig>
 
 const defaultLookEveryMs = 2000
 
+/** Of a service without variables: nobody needs to be asked for a key. */
+const noVariables = 'none' as Fingerprint // The brand is given where the key lies.
+
 /** Contacts nothing yet. */
 export function createCloudFormationTarget(options: CloudFormationTargetOptions): Target {
-  const { config, project, environment, clock, variables, aws: access, lookEveryMs = defaultLookEveryMs } = options
-  if (access === null) {
-    throw usageError('REGION_MISSING', `environment \`${environment}\` is in AWS (cloudformation) and has no region`, {
-      hint: 'for example `aws: { region: eu-west-1, account: "111122223333" }`',
-    })
-  }
-  const aws = openAws(access, { variables, clock, user: `${project}/${environment}` })
-  const parts: Parts = { config, project, environment, access, aws, clock, lookEveryMs }
+  const { config, project, environment, clock, lookEveryMs = defaultLookEveryMs } = options
+  const aws = awsOf(options)
+  const parts: Parts = { config, project, environment, access: options.aws, aws, clock, lookEveryMs }
+  const fingerprintKey = openFingerprintKey({ aws, project, environment })
   return {
     kind: 'cloudformation',
     environment,
@@ -57,12 +40,14 @@ export function createCloudFormationTarget(options: CloudFormationTargetOptions)
     async fingerprint(given, signal) {
       const services = Object.entries(given)
       const key = services.some(([, values]) => Object.keys(values).length > 0)
-        ? await fingerprintKey(parts, signal)
+        ? await fingerprintKey.made(signal)
         : null
       return Object.fromEntries(
         services.map(([service, values]) => [
           service,
-          key === null || Object.keys(values).length === 0 ? noVariables : fingerprintWith(key, service, values),
+          key === null || Object.keys(values).length === 0
+            ? noVariables
+            : fingerprintWith(key, { service, variables: values }),
         ]),
       )
     },

@@ -2,17 +2,9 @@
  * AWS CodeDeploy: fleets of virtual machines. A revision is the artifact itself, in S3; its `appspec.yml` says what the
  * agent on each instance does. Nothing is remembered but by CodeDeploy: its deployments say whose they are.
  */
-import { openAws } from '../../aws/index.ts'
-import {
-  type AwsAccess,
-  type CodeDeployConfig,
-  type EnvironmentName,
-  passed,
-  reason,
-  refusedError,
-  usageError,
-} from '../../model/index.ts'
-import type { Clock, Target } from '../../ports/index.ts'
+import { type CodeDeployConfig, passed, reason, refusedError } from '../../model/index.ts'
+import type { Target } from '../../ports/index.ts'
+import { type AwsTargetOptions, awsOf } from '../aws-target.ts'
 import { readGroup } from './deployments.ts'
 import { findGroupDrift } from './drift.ts'
 import { ensureDeployed } from './ensure.ts'
@@ -23,16 +15,7 @@ import { observeGroups } from './observe.ts'
 import { groupOf, type Parts, sayGroup } from './parts.ts'
 import { objectionsOf } from './promises.ts'
 
-export type CodeDeployTargetOptions = {
-  config: CodeDeployConfig
-  project: string
-  environment: EnvironmentName
-  clock: Clock
-  variables: NodeJS.ProcessEnv
-  aws: AwsAccess | null
-  /** Pause between two looks at a deployment; it grows. */
-  lookEveryMs?: number
-}
+export type CodeDeployTargetOptions = AwsTargetOptions<CodeDeployConfig>
 
 const defaultLookEveryMs = 2000
 /** Groups are independent of each other, and CodeDeploy does the work. */
@@ -40,11 +23,8 @@ const rolloutsAtOnce = 20
 
 /** Contacts nothing yet. */
 export function createCodeDeployTarget(options: CodeDeployTargetOptions): Target {
-  const { config, project, environment, clock, variables, aws: access, lookEveryMs = defaultLookEveryMs } = options
-  if (access === null) {
-    throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
-  }
-  const aws = openAws(access, { variables, clock, user: `${project}/${environment}` })
+  const { config, project, environment, clock, lookEveryMs = defaultLookEveryMs } = options
+  const aws = awsOf(options)
   const parts: Parts = { config, project, environment, aws, clock, lookEveryMs }
   return {
     kind: 'codedeploy',

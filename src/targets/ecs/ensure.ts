@@ -3,9 +3,9 @@
  * watched to its end. Each step looks first: a revision says by its tags what it is, and a service says what it runs.
  */
 import type { Deployment, Service } from '@aws-sdk/client-ecs'
+import { fingerprintWith } from '../../aws/fingerprint-key.ts'
 import { passed, type Reason, reason, TrunklineError, type Verdict } from '../../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
-import { fingerprintWith } from '../lambda/fingerprint-key.ts'
 import { openSecrets, sayOpen, secretHint } from './container.ts'
 import { reasonsOf } from './failure.ts'
 import { type Parts, sayDefinition, saySelf } from './parts.ts'

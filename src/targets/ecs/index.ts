@@ -2,18 +2,11 @@
  * Services of AWS ECS: revisions of task definitions, which say by their tags what they are, and deployments that ECS
  * carries out. Nothing else is remembered.
  */
-import { openAws } from '../../aws/index.ts'
-import {
-  type AwsAccess,
-  type EcsConfig,
-  type EnvironmentName,
-  passed,
-  reason,
-  refusedError,
-  usageError,
-} from '../../model/index.ts'
-import type { Clock, Target } from '../../ports/index.ts'
-import { fingerprintWith, openFingerprintKey } from '../lambda/fingerprint-key.ts'
+
+import { knownFingerprints, openFingerprintKey } from '../../aws/fingerprint-key.ts'
+import { type EcsConfig, passed, reason, refusedError } from '../../model/index.ts'
+import type { Target } from '../../ports/index.ts'
+import { type AwsTargetOptions, awsOf } from '../aws-target.ts'
 import { ensureService, objectionsTo } from './ensure.ts'
 import { serviceLogs } from './logs.ts'
 import { examineServices, findServiceDrift, observeServices } from './observe.ts'
@@ -21,16 +14,7 @@ import { type Parts, saySelf } from './parts.ts'
 import { jobOutcome, runServiceJob } from './run-job.ts'
 import { readService } from './service.ts'
 
-export type EcsTargetOptions = {
-  config: EcsConfig
-  project: string
-  environment: EnvironmentName
-  clock: Clock
-  variables: NodeJS.ProcessEnv
-  aws: AwsAccess | null
-  /** Pause between two looks at a deployment. */
-  lookEveryMs?: number
-}
+export type EcsTargetOptions = AwsTargetOptions<EcsConfig>
 
 const defaultLookEveryMs = 3000
 /** Services are independent of each other, and ECS does the work. */
@@ -38,13 +22,9 @@ const rolloutsAtOnce = 20
 
 /** Contacts nothing yet. */
 export function createEcsTarget(options: EcsTargetOptions): Target {
-  const { config, project, environment, clock, variables, aws: access, lookEveryMs = defaultLookEveryMs } = options
-  if (access === null) {
-    throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
-  }
-  const aws = openAws(access, { variables, clock, user: `${project}/${environment}` })
-  const parameterOfKey = `/trunkline/${project}/${environment}/fingerprint-key`
-  const key = openFingerprintKey({ aws, project, environment, parameterOfKey })
+  const { config, project, environment, clock, lookEveryMs = defaultLookEveryMs } = options
+  const aws = awsOf(options)
+  const key = openFingerprintKey({ aws, project, environment })
   const parts: Parts = { config, project, environment, aws, clock, key, lookEveryMs }
   return {
     kind: 'ecs',
@@ -56,13 +36,7 @@ export function createEcsTarget(options: EcsTargetOptions): Target {
       return { reachable: true, services: await observeServices(parts, services, signal) }
     },
 
-    async fingerprint(given, signal) {
-      const known = await key.known(signal)
-      if (known === null) return {}
-      return Object.fromEntries(
-        Object.entries(given).map(([service, values]) => [service, fingerprintWith(known, values)]),
-      )
-    },
+    fingerprint: (given, signal) => knownFingerprints(key, given, signal),
 
     // What a task is made of is in the plan already.
     plan: async () => ({ previews: {} }),

@@ -1,9 +1,9 @@
 /** What containers have written, from CloudWatch Logs. */
 import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import type { ContainerDefinition, Task, TaskDefinition } from '@aws-sdk/client-ecs'
+import { groupLogs } from '../../aws/log-group.ts'
 import { refusedError } from '../../model/index.ts'
 import type { LogLine, LogQuery } from '../../ports/index.ts'
-import { groupLogs } from '../lambda/logs.ts'
 import type { Parts } from './parts.ts'
 import { knownService } from './service.ts'
 import { readRevision } from './task-definition.ts'

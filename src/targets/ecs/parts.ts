@@ -1,9 +1,9 @@
 /** What all of this target works with. */
 import { ECSClient } from '@aws-sdk/client-ecs'
+import type { FingerprintKey } from '../../aws/fingerprint-key.ts'
 import type { Aws } from '../../aws/index.ts'
 import { type EcsConfig, type EnvironmentName, fillIn, type ServiceName } from '../../model/index.ts'
 import type { Clock } from '../../ports/index.ts'
-import type { FingerprintKey } from '../lambda/fingerprint-key.ts'
 
 export type Parts = {
   config: EcsConfig

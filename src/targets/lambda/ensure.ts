@@ -2,9 +2,10 @@
  * One function brought to its desired generation: its zip, a version of it, and the alias that leads there. Each step
  * looks first, so that whoever comes after a controller that died goes on where it was.
  */
+
+import { type FingerprintKey, fingerprintWith } from '../../aws/fingerprint-key.ts'
 import { type Fingerprint, isStaged, passed, type Verdict } from '../../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
-import { type FingerprintKey, fingerprintWith } from './fingerprint-key.ts'
 import { leadsTo, readAlias } from './functions/alias.ts'
 import { lambdaRunOf } from './functions/configuration.ts'
 import { ensureVersion } from './functions/ensure-version.ts'

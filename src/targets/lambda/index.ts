@@ -2,19 +2,13 @@
  * AWS Lambda: zips in S3 by content, published versions, and an alias that leads to one of them, or for a while to two.
  * What must be remembered is beside the zips.
  */
-import { openAws } from '../../aws/index.ts'
-import {
-  type AwsAccess,
-  type EnvironmentName,
-  isStaged,
-  type LambdaConfig,
-  reason,
-  usageError,
-} from '../../model/index.ts'
-import type { Clock, Target } from '../../ports/index.ts'
+
+import { knownFingerprints, openFingerprintKey } from '../../aws/fingerprint-key.ts'
+import { isStaged, type LambdaConfig, reason } from '../../model/index.ts'
+import type { Target } from '../../ports/index.ts'
+import { type AwsTargetOptions, awsOf } from '../aws-target.ts'
 import { ensureFunction, type Opened } from './ensure.ts'
 import { findFunctionDrift } from './find-drift.ts'
-import { fingerprintWith, openFingerprintKey } from './fingerprint-key.ts'
 import { functionLogs } from './logs.ts'
 import { observeFunctions } from './observe.ts'
 import { placeOf } from './place.ts'
@@ -24,22 +18,12 @@ import { ensureStack, verifyStack } from './serverless/ensure-stack.ts'
 import { removeFunction, verifyFunction } from './verify.ts'
 import { openZips } from './zips.ts'
 
-export type LambdaTargetOptions = {
-  config: LambdaConfig
-  project: string
-  environment: EnvironmentName
-  clock: Clock
-  variables: NodeJS.ProcessEnv
-  aws: AwsAccess | null
-}
+export type LambdaTargetOptions = AwsTargetOptions<LambdaConfig>
 
 /** Contacts nothing yet. */
 export function createLambdaTarget(options: LambdaTargetOptions): Target {
   const { config, project, environment, clock, variables } = options
-  if (options.aws === null) {
-    throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
-  }
-  const aws = openAws(options.aws, { variables, clock, user: `${project}/${environment}` })
+  const aws = awsOf(options)
   const endpoint = options.aws.endpoint ?? (variables['AWS_ENDPOINT_URL'] || null)
   const place = placeOf({ aws, access: options.aws, endpoint, clock, config, project, environment })
   const opened: Opened = { place, book: openRecordBook(place), zips: openZips(place), key: openFingerprintKey(place) }
@@ -55,13 +39,7 @@ export function createLambdaTarget(options: LambdaTargetOptions): Target {
       services: await observeFunctions(place, book, services, signal),
     }),
 
-    async fingerprint(given, signal) {
-      const known = await key.known(signal)
-      if (known === null) return {}
-      return Object.fromEntries(
-        Object.entries(given).map(([service, values]) => [service, fingerprintWith(known, values)]),
-      )
-    },
+    fingerprint: (given, signal) => knownFingerprints(key, given, signal),
 
     // What functions are made of is in the plan already.
     plan: async () => ({ previews: {} }),

@@ -32,8 +32,6 @@ export type Place = {
   recordKey: string
   /** Of the object that tells of a job; `name` is made of its key. */
   jobKey(name: string, part: 'started' | 'ended'): string
-  /** Of the key that fingerprints of variables are made with. */
-  parameterOfKey: string
 }
 
 export type PlaceOptions = Pick<Place, 'aws' | 'access' | 'endpoint' | 'clock' | 'config' | 'project' | 'environment'>
@@ -51,7 +49,6 @@ export function placeOf({ aws, access, endpoint, clock, config, project, environ
     urlOf: (service) => (config.url === null ? null : fillIn(config.url, { ...own, service })),
     recordKey: `${config.prefix}/records/${scope}.json`,
     jobKey: (name, part) => `${config.prefix}/jobs/${scope}/${name}/${part}.json`,
-    parameterOfKey: `/trunkline/${scope}/fingerprint-key`,
   }
 }
 

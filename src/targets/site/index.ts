@@ -2,17 +2,9 @@
  * Static sites: files in S3, shown by CloudFront. Only what changed is brought, documents last; what was brought stands
  * in an object that the public does not reach.
  */
-import { openAws } from '../../aws/index.ts'
-import {
-  type AwsAccess,
-  type EnvironmentName,
-  passed,
-  reason,
-  refusedError,
-  type SiteConfig,
-  usageError,
-} from '../../model/index.ts'
-import type { Clock, Target } from '../../ports/index.ts'
+import { passed, reason, refusedError, type SiteConfig } from '../../model/index.ts'
+import type { Target } from '../../ports/index.ts'
+import { type AwsTargetOptions, awsOf } from '../aws-target.ts'
 import { findSiteDrift } from './drift.ts'
 import { ensureSite, isAsItShouldBe, objectionsTo } from './ensure.ts'
 import { examineSites } from './examine.ts'
@@ -22,26 +14,14 @@ import { noVariables, type Parts, saySite, siteOf } from './parts.ts'
 import { readRecord } from './record.ts'
 import { removeSite } from './remove.ts'
 
-export type SiteTargetOptions = {
-  config: SiteConfig
-  project: string
-  environment: EnvironmentName
-  clock: Clock
-  variables: NodeJS.ProcessEnv
-  aws: AwsAccess | null
-  /** Pause between two looks at an invalidation; it grows. */
-  lookEveryMs?: number
-}
+export type SiteTargetOptions = AwsTargetOptions<SiteConfig>
 
 const defaultLookEveryMs = 2000
 
 /** Contacts nothing yet. */
 export function createSiteTarget(options: SiteTargetOptions): Target {
-  const { config, project, environment, clock, variables, aws: access, lookEveryMs = defaultLookEveryMs } = options
-  if (access === null) {
-    throw usageError('REGION_MISSING', `environment ${environment} does not say which region of AWS it is in`)
-  }
-  const aws = openAws(access, { variables, clock, user: `${project}/${environment}` })
+  const { config, project, environment, clock, lookEveryMs = defaultLookEveryMs } = options
+  const aws = awsOf(options)
   const parts: Parts = { config, project, environment, aws, clock, lookEveryMs }
   return {
     kind: 'site',

@@ -16,7 +16,7 @@ import type {
   Yank,
 } from '../model/index.ts'
 import { reason, short } from '../model/index.ts'
-import type { Loss } from './deployment-plan.ts'
+import type { Loss } from './previews.ts'
 import { artifactsOf, viewOf } from './release.ts'
 import { windowsAt } from './windows.ts'
 

@@ -61,7 +61,7 @@ async function targetRunning(
       hint: `running there: ${Object.keys(running).join(', ') || 'nothing'}`,
     })
   }
-  const { targetOf } = await import('../../planning/deployment-plan.ts')
+  const { targetOf } = await import('../../planning/placement.ts')
   return await engine.world.target(policy, found?.target ?? targetOf(policy, null))
 }
 

@@ -1,52 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  ask,
-  newKey,
-  publish,
-  serviceOf,
-  specOf,
-  startBackend,
-  startRouter,
-  type TestBackend,
-  type TestRouter,
-} from './router-process.ts'
+import { ask, sendRaw } from './router-process.ts'
+import { suiteRouter } from './suite-router.ts'
 
-let router: TestRouter
-const running: TestBackend[] = []
-
-before(async () => {
-  router = await startRouter()
-})
-after(async () => {
-  await router.dispose()
-  await Promise.all(running.map((backend) => backend.close()))
-})
-
-/** A service with one backend. */
-async function serving(handler: RequestListener): Promise<{ port: number; key: string; backend: TestBackend }> {
-  const backend = await startBackend(handler)
-  running.push(backend)
-  const key = newKey()
-  return { key, backend, port: await publish(router, key, serviceOf([specOf(backend)])) }
-}
-
-/** Sends bytes as they are and answers everything that comes until the connection ends. */
-async function raw(port: number, text: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  let got = ''
-  socket.on('data', (chunk) => {
-    got += chunk.toString('latin1')
-  })
-  socket.write(text)
-  await once(socket, 'close')
-  return got
-}
+const suite = suiteRouter()
+const { serving } = suite
 
 describe('answers', () => {
   test('HEAD, 204 and 304 have no body and keep the connection usable', async () => {
@@ -58,7 +20,7 @@ describe('answers', () => {
     assert.equal(head.status, 200)
     assert.equal(head.headers['content-length'], '5')
     assert.equal(head.text, '')
-    const answers = await raw(
+    const answers = await sendRaw(
       port,
       'GET /204 HTTP/1.1\r\nhost: x\r\n\r\nGET /304 HTTP/1.1\r\nhost: x\r\n\r\nHEAD / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
     )
@@ -121,7 +83,7 @@ describe('answers', () => {
       res.writeProcessing()
       res.end('final')
     })
-    const got = await raw(port, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    const got = await sendRaw(port, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     assert.deepEqual(got.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200'])
     assert.ok(got.endsWith('final'))
   })
@@ -177,7 +139,7 @@ describe('answers', () => {
     socket.write('GET / HTTP/1.0\r\n\r\n')
     const [error] = await once(socket, 'error').catch((cause) => [cause])
     assert.equal(error.code, 'ECONNRESET')
-    assert.equal((await router.client.service(key))?.totals.failures, 3)
+    assert.equal((await suite.router.client.service(key))?.totals.failures, 3)
   })
 
   test('from a backend that breaks off before it answers are 502', async () => {

@@ -1,54 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  ask,
-  newKey,
-  publish,
-  serviceOf,
-  specOf,
-  startBackend,
-  startRouter,
-  type TestBackend,
-  type TestRouter,
-  until,
-  untilStatus,
-} from './router-process.ts'
+import { ask, newKey, publish, sendRaw, serviceOf, specOf, startBackend, until, untilStatus } from './router-process.ts'
+import { suiteRouter } from './suite-router.ts'
 
-let router: TestRouter
-const running: TestBackend[] = []
-
-before(async () => {
-  router = await startRouter()
-})
-after(async () => {
-  await router.dispose()
-  await Promise.all(running.map((backend) => backend.close()))
-})
-
-/** A service with one backend. */
-async function serving(handler: RequestListener): Promise<{ port: number; key: string; backend: TestBackend }> {
-  const backend = await startBackend(handler)
-  running.push(backend)
-  const key = newKey()
-  return { key, backend, port: await publish(router, key, serviceOf([specOf(backend)])) }
-}
-
-/** Sends bytes as they are and answers everything that comes until the connection ends. */
-async function raw(port: number, text: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {})
-  let got = ''
-  socket.on('data', (chunk) => {
-    got += chunk.toString('latin1')
-  })
-  socket.write(text)
-  await once(socket, 'close')
-  return got
-}
+const suite = suiteRouter()
+const { serving } = suite
 
 describe('headers', () => {
   test('say where a request came from, and nothing of one connection passes', async () => {
@@ -159,14 +119,14 @@ describe('requests', () => {
     const head =
       'POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntrailer: X-Sum\r\ntransfer-encoding: chunked\r\n\r\n'
     const end = '0\r\nX-Sum: 42\r\nhost: elsewhere\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n'
-    const got = await raw(port, `${head}4\r\nbody\r\n${end}`)
+    const got = await sendRaw(port, `${head}4\r\nbody\r\n${end}`)
     const told = JSON.parse(got.slice(got.indexOf('{'), got.lastIndexOf('}') + 1))
     assert.deepEqual(told, { body: 'body', announced: 'X-Sum', trailers: ['X-Sum', '42'] })
   })
 
   test('of HTTP/1.0 need not name a host', async () => {
     const { port, backend } = await serving((req, res) => res.end(`asked ${req.headers.host}`))
-    const got = await raw(port, 'GET / HTTP/1.0\r\n\r\n')
+    const got = await sendRaw(port, 'GET / HTTP/1.0\r\n\r\n')
     assert.ok(got.endsWith(`asked 127.0.0.1:${backend.port}`), got)
   })
 
@@ -225,28 +185,27 @@ describe('requests', () => {
       outgoing.on('error', () => {})
       if (method === 'POST') outgoing.write('begin')
       else outgoing.end()
-      await untilStatus(router, key, (status) => status.backends[0]?.inFlight === 1)
+      await untilStatus(suite.router, key, (status) => status.backends[0]?.inFlight === 1)
       outgoing.destroy()
       await until(() => ended === before + 1)
     }
-    await untilStatus(router, key, (status) => status.backends[0]?.inFlight === 0)
-    assert.equal((await router.client.service(key))?.totals.failures, 0)
+    await untilStatus(suite.router, key, (status) => status.backends[0]?.inFlight === 0)
+    assert.equal((await suite.router.client.service(key))?.totals.failures, 0)
   })
 
   test('of which nothing was sent are tried elsewhere, with their body', async () => {
     const dead = await startBackend((_req, res) => res.end('dead'))
-    const alive = await startBackend(async (req, res) => res.end(`alive ${Buffer.concat(await req.toArray())}`))
-    running.push(alive)
+    const alive = await suite.backend(async (req, res) => res.end(`alive ${Buffer.concat(await req.toArray())}`))
     const key = newKey()
     // A long interval: only the failing requests themselves can find out.
     const health = { path: '/healthz', intervalMs: 600_000, timeoutMs: 2000 }
-    const port = await publish(router, key, serviceOf([specOf(dead, { health }), specOf(alive, { health })]))
+    const port = await publish(suite.router, key, serviceOf([specOf(dead, { health }), specOf(alive, { health })]))
     await dead.close()
     for (let count = 0; count < 10; count++) {
       const { text, status } = await ask({ port, method: 'POST', body: 'payload' })
       assert.deepEqual([status, text], [200, 'alive payload'])
     }
-    await untilStatus(router, key, ({ backends }) => backends[0]?.state === 'unhealthy')
+    await untilStatus(suite.router, key, ({ backends }) => backends[0]?.state === 'unhealthy')
   })
 
   test('that came on a kept connection are safe when the backend closed it', async () => {
@@ -279,18 +238,17 @@ describe('requests', () => {
 
   test('without any healthy backend wait a moment for one', async () => {
     const key = newKey()
-    const { listen } = await router.client.putService(key, serviceOf([]))
+    const { listen } = await suite.router.client.putService(key, serviceOf([]))
     const waiting = ask({ port: listen.port, method: 'POST', body: 'patience' })
-    await untilStatus(router, key, (status) => status.waiting === 1)
-    const backend = await startBackend((req, res) => void req.pipe(res))
-    running.push(backend)
-    await router.client.putService(key, serviceOf([specOf(backend)]))
+    await untilStatus(suite.router, key, (status) => status.waiting === 1)
+    const backend = await suite.backend((req, res) => void req.pipe(res))
+    await suite.router.client.putService(key, serviceOf([specOf(backend)]))
     assert.equal((await waiting).text, 'patience')
   })
 
   test('without any healthy backend are 503 in the end, and say when to come again', async () => {
     const key = newKey()
-    const { listen } = await router.client.putService(key, serviceOf([]))
+    const { listen } = await suite.router.client.putService(key, serviceOf([]))
     const { status, headers, text } = await ask({ port: listen.port })
     assert.equal(status, 503)
     assert.equal(headers['retry-after'], '1')
@@ -312,7 +270,7 @@ describe('hygiene', () => {
       'host: another\r\ncontent-length: 0\r\n\r\n',
     ]
     for (const rest of smuggled) {
-      const got = await raw(port, `POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${rest}`)
+      const got = await sendRaw(port, `POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${rest}`)
       assert.match(got, /^HTTP\/1\.1 400 /, JSON.stringify(rest))
     }
     assert.equal(backend.requests, 0)
@@ -320,16 +278,16 @@ describe('hygiene', () => {
 
   test('the whole URL may stand in a request; other targets are refused', async () => {
     const { port } = await serving((req, res) => res.end(req.url))
-    const whole = await raw(port, 'GET http://x/path?q HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    const whole = await sendRaw(port, 'GET http://x/path?q HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     assert.match(whole, /\r\n\/path\?q/)
-    const star = await raw(port, 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    const star = await sendRaw(port, 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     assert.match(star, /^HTTP\/1\.1 400/)
   })
 
   test('CONNECT is refused', async () => {
     const { port } = await serving((_req, res) => res.end())
     assert.match(
-      await raw(port, 'CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n'),
+      await sendRaw(port, 'CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n'),
       /^HTTP\/1\.1 405 /,
     )
   })

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -175,4 +175,17 @@ export function ask({ port, path = '/', method = 'GET', headers = {}, body }: As
     outgoing.once('error', reject)
     outgoing.end(body)
   })
+}
+
+/** Sends bytes as they are and answers everything that comes until the connection ends, as Latin-1. */
+export async function sendRaw(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  let got = ''
+  socket.on('data', (chunk) => {
+    got += chunk.toString('latin1')
+  })
+  socket.write(text)
+  await once(socket, 'close')
+  return got
 }

@@ -8,6 +8,7 @@ import {
   ask,
   newKey,
   publish,
+  sendRaw,
   serviceOf,
   specOf,
   startBackend,
@@ -49,18 +50,6 @@ async function open(port: number): Promise<WebSocket & { received: string[] }> {
   socket.on('error', () => {})
   await once(socket, 'open')
   return socket
-}
-
-async function raw(port: number, text: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  let got = ''
-  socket.on('data', (chunk) => {
-    got += chunk
-  })
-  socket.on('error', () => {})
-  socket.write(text)
-  await once(socket, 'close')
-  return got
 }
 
 const upgrade = (more = '') =>
@@ -159,7 +148,7 @@ describe('an upgrade', () => {
     closing.push(() => backend.close())
     const port = await publish(router, newKey(), serviceOf([specOf(backend)]))
     // The second request must not reach the backend through what the client hopes to be a tunnel.
-    const got = await raw(port, `${upgrade()}GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n`)
+    const got = await sendRaw(port, `${upgrade()}GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n`)
     assert.match(got, /^HTTP\/1\.1 403 Forbidden\r\n/)
     assert.match(got, /x-why: no/)
     assert.ok(got.endsWith('forbidden'))
@@ -181,11 +170,11 @@ describe('an upgrade', () => {
   test('that names two hosts is refused', async () => {
     const backend = await echoing()
     const port = await publish(router, newKey(), serviceOf([specOf(backend)]))
-    assert.match(await raw(port, upgrade('host: another\r\n')), /^HTTP\/1\.1 400 /)
+    assert.match(await sendRaw(port, upgrade('host: another\r\n')), /^HTTP\/1\.1 400 /)
   })
 
   test('for which there is no backend is 503', async () => {
     const { listen } = await router.client.putService(newKey(), serviceOf([]))
-    assert.match(await raw(listen.port, upgrade()), /^HTTP\/1\.1 503 /)
+    assert.match(await sendRaw(listen.port, upgrade()), /^HTTP\/1\.1 503 /)
   })
 })

@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseProject } from '../../src/config/index.ts'
 import { isStaged } from '../../src/model/index.ts'
-
-const parse = (text: string) => parseProject({ text, file: 'trunkline.yaml' })
+import { parse, problemsIn } from './project-text.ts'
 
 function projectOf(text: string) {
   const parsed = parse(text)
   assert.ok('project' in parsed, JSON.stringify(parsed))
   return parsed.project
-}
-
-function problemsIn(text: string): string[] {
-  const parsed = parse(text)
-  return 'project' in parsed ? [] : parsed.problems.map(({ code, message }) => `${code} ${message}`)
 }
 
 const shop = ({

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { combinePolicyAndRecipe, parseProject, parseProjectOrThrow } from '../../src/config/index.ts'
+import { combinePolicyAndRecipe, parseProjectOrThrow } from '../../src/config/index.ts'
+import { problemsIn } from './project-text.ts'
 
 const ci = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXsYuPwJhybTLaJVQvZJhdFyBi/L/Zx2fHaKxBFcUTx'
 const anna = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKMPzeWM1jzXlXLbnIL1/0Sq6fpN9QjkK4A4ux6Mt7z4'
@@ -8,10 +9,7 @@ const base = 'project: shop\nservices: { web: { path: web } }\n'
 
 const parse = (text: string) => parseProjectOrThrow({ text: base + text, file: 'trunkline.yaml' })
 
-function mistakesIn(text: string): string[] {
-  const parsed = parseProject({ text: base + text, file: 'trunkline.yaml' })
-  return 'project' in parsed ? [] : parsed.problems.map(({ code, message }) => `${code} ${message}`)
-}
+const mistakesIn = (text: string): string[] => problemsIn(base + text)
 
 describe('builders and people', () => {
   it('have one key or several, each always or for a time', () => {

@@ -1,15 +1,12 @@
 /** `builds:`: where checks and builds run. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { combinePolicyAndRecipe, parseProject, parseProjectOrThrow } from '../../src/config/index.ts'
+import { combinePolicyAndRecipe, parseProjectOrThrow } from '../../src/config/index.ts'
+import { problemsIn } from './project-text.ts'
 
 const shop = (builds: string, artifacts = 'oci://registry.example/shop') =>
   `project: shop\nartifacts: ${artifacts}\nservices: { web: { path: web } }\nbuilds: ${builds}\n`
 const parse = (text: string) => parseProjectOrThrow({ text, file: 'trunkline.yaml' })
-const problemsIn = (text: string) => {
-  const parsed = parseProject({ text, file: 'trunkline.yaml' })
-  return 'project' in parsed ? [] : parsed.problems.map(({ code, message }) => `${code} ${message}`)
-}
 const jobs = '{ on: { kubernetes: { namespace: ci, image: registry.example/ci } } }'
 
 describe('where builds run', () => {

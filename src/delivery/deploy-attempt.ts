@@ -12,12 +12,11 @@ import type {
   ServiceName,
   Trigger,
 } from '../model/index.ts'
-import { TrunklineError } from '../model/index.ts'
+import { reasonOfError, TrunklineError } from '../model/index.ts'
 import { viewOf } from '../planning/index.ts'
 import { type Arrival, resultOf } from './deploy-request.ts'
 import { deployTo } from './deploy-to.ts'
 import type { Engine, EnvironmentResult } from './engine.ts'
-import { reasonOfError } from './fault.ts'
 import { releaseFor } from './release-for.ts'
 import { openScene, type Scene } from './scene.ts'
 import type { HookDecision } from './step-context.ts'

@@ -7,7 +7,7 @@
 import type { NewEvent } from '../ledger/index.ts'
 import { isNamedSame, isSameAttempt } from '../ledger/index.ts'
 import type { ActiveDeployment, DeploymentPlan, Reason, Waiting } from '../model/index.ts'
-import { reason, TrunklineError } from '../model/index.ts'
+import { reason, reasonOfError, TrunklineError } from '../model/index.ts'
 import {
   approvalGate,
   holdGate,
@@ -24,7 +24,6 @@ import type { GatheredFacts } from './deployment-facts.ts'
 import { gatherDeploymentFacts } from './deployment-facts.ts'
 import { earlyGates } from './early-gates.ts'
 import type { Engine, EnvironmentResult } from './engine.ts'
-import { reasonOfError } from './fault.ts'
 import { alreadyRunning, changesNothing, whyNothingToDo } from './nothing-to-do.ts'
 import { notify } from './notify.ts'
 import {

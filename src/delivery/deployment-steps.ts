@@ -9,13 +9,13 @@ import type {
   TargetName,
   Verdict,
 } from '../model/index.ts'
-import { isStaged, passed, reason, TrunklineError } from '../model/index.ts'
+import { isStaged, passed, reason, reasonOfError, TrunklineError } from '../model/index.ts'
 import type { RolloutRequest, Target, TargetContext } from '../ports/index.ts'
 import { resolveVariables } from '../variables/resolve-variables.ts'
 import { runInCheckout } from './checkout-work.ts'
 import { deployFilesOf } from './deploy-files.ts'
 import { changedByHand } from './deployment-facts.ts'
-import { isOusted, reasonOfError, StepFault } from './fault.ts'
+import { isOusted, StepFault } from './fault.ts'
 import { runHook } from './hooks.ts'
 import { retryErrored } from './retry.ts'
 import { contextFor, type DeploymentRun, type StepContext, surroundingsNow } from './step-context.ts'

@@ -9,12 +9,12 @@ import type {
   Release,
   Trigger,
 } from '../model/index.ts'
-import { reason, TrunklineError } from '../model/index.ts'
+import { reason, reasonOfError, TrunklineError } from '../model/index.ts'
 import { hooksRunSince, type Loss, lossesOf, planDeployment, runningServices } from '../planning/index.ts'
 import { type GatheredFacts, gatherDeploymentFacts } from './deployment-facts.ts'
 import { executeDeployment } from './deployment-steps.ts'
 import type { Engine } from './engine.ts'
-import { isOusted, reasonOfError, unwrapFault } from './fault.ts'
+import { isOusted, unwrapFault } from './fault.ts'
 import { hooksAfter } from './hooks.ts'
 import type { Session } from './session.ts'
 

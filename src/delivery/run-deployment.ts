@@ -9,7 +9,7 @@ import type {
   Verdict,
   Waiting,
 } from '../model/index.ts'
-import { reason, TrunklineError } from '../model/index.ts'
+import { reason, reasonOfError, TrunklineError } from '../model/index.ts'
 import { placesOf, previewsOf, runningServices } from '../planning/index.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
@@ -17,7 +17,7 @@ import type { GatheredFacts } from './deployment-facts.ts'
 import type { Execution } from './deployment-steps.ts'
 import { executeDeployment } from './deployment-steps.ts'
 import type { Engine, EnvironmentResult } from './engine.ts'
-import { isOusted, reasonOfError, unwrapFault } from './fault.ts'
+import { isOusted, unwrapFault } from './fault.ts'
 import { hooksAfter } from './hooks.ts'
 import { notify } from './notify.ts'
 import { takingPlaceOf } from './queue.ts'

@@ -140,12 +140,7 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
       if (isNamedSame(before.waiting?.candidate, event.candidate)) state.waiting = null
       if (event.deployment === null || before.deployment?.id !== event.deployment) return state
       state.health = 'degraded'
-      state.deployment = afterReactions({
-        ...before.deployment,
-        phase: 'reacting',
-        reactions: event.reactions,
-        failure: { step: event.step, reasons: event.reasons, logTail: event.logTail },
-      })
+      state.deployment = reacting(before.deployment, event)
       return state
     }
     case 'refused': {
@@ -158,12 +153,7 @@ function foldEvent(before: EnvironmentState, event: LedgerEvent): EnvironmentSta
       }
       if (before.deployment?.id !== event.deployment) return state
       if (event.isPartial) state.health = 'degraded'
-      state.deployment = afterReactions({
-        ...before.deployment,
-        phase: 'reacting',
-        reactions: event.reactions,
-        failure: { step: event.step, reasons: event.reasons, logTail: event.logTail },
-      })
+      state.deployment = reacting(before.deployment, event)
       return state
     }
     case 'errored': {
@@ -369,6 +359,13 @@ const without = (deployment: ActiveDeployment, done: Reaction): ActiveDeployment
   ...deployment,
   reactions: deployment.reactions.filter((reaction) => reaction !== done),
 })
+
+/** A deployment that did not come to its end, and what is left to be done about it; null: nothing. */
+const reacting = (
+  deployment: ActiveDeployment,
+  { reactions, step, reasons, logTail }: Extract<LedgerEvent, { kind: 'failed' | 'refused' }>,
+): ActiveDeployment | null =>
+  afterReactions({ ...deployment, phase: 'reacting', reactions, failure: { step, reasons, logTail } })
 
 /** A failed deployment is over once nothing that the ledger records is left to do. */
 const afterReactions = (deployment: ActiveDeployment): ActiveDeployment | null =>

@@ -1,3 +1,5 @@
+import { type Reason, reason } from './reason.ts'
+
 /** Where a mistake stands, for an editor to jump to. Lines and columns count from 1. */
 export type Location = { file: string; line?: number; column?: number /** The source line itself. */; source?: string }
 
@@ -42,3 +44,13 @@ export const erroredError = (code: string, message: string, detail?: ErrorDetail
 export const failedError = (code: string, message: string, detail?: ErrorDetail) =>
   new TrunklineError('failed', code, message, detail)
 export const cancelledError = (message = 'cancelled') => new TrunklineError('cancelled', 'CANCELLED', message)
+
+/** An error as a reason, for a verdict or the ledger. `mask` where it may come from a platform that was given secrets. */
+export const reasonOfError = (
+  { code, message, hint, location }: TrunklineError,
+  mask: (text: string) => string = (text) => text,
+): Reason =>
+  reason(code.toLowerCase().replaceAll('_', '-'), mask(message), {
+    ...(hint === undefined ? {} : { hint: mask(hint) }),
+    ...(location === undefined ? {} : { file: location.file }),
+  })

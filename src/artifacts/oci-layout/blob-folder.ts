@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { addAbortSignal, pipeline, Readable } from 'node:stream'
+import { addAbortSignal, pipeline, type Readable } from 'node:stream'
 import { type Digest, erroredError } from '../../model/index.ts'
 import type { Descriptor, PackedBlob } from '../../ports/index.ts'
 import { artifactCorrupt, artifactMissing, throwIfAborted } from '../artifact-errors.ts'
 import { digestFromHex, digestOfBytes, hexOf } from '../digest.ts'
+import { contentOf } from '../packed-content.ts'
 import { verifier } from '../verified-stream.ts'
 import { writeDurably } from './durable-file.ts'
 import { orMissing } from './file-errors.ts'
@@ -80,17 +81,5 @@ async function copyVerified(blob: PackedBlob, file: FileHandle, signal: AbortSig
     throw erroredError('ARTIFACT_CHANGED', `a packed file changed before it was stored: it now has digest ${found}`, {
       hint: 'does something else write into the build scratch directory?',
     })
-  }
-}
-
-/** The bytes of a packed blob, chunk by chunk. */
-async function contentOf({ content }: PackedBlob, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-  switch (content.kind) {
-    case 'file':
-      return createReadStream(content.path, { signal, highWaterMark: 1024 * 1024 })
-    case 'bytes':
-      return Readable.from([content.bytes])
-    case 'stream':
-      return await content.open(signal)
   }
 }

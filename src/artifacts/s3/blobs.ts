@@ -1,11 +1,11 @@
 /** Blobs in a bucket: written once, checked by S3 on the way in and by us on the way out. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { addAbortSignal, pipeline, Readable } from 'node:stream'
 import { type Digest, erroredError, TrunklineError } from '../../model/index.ts'
 import type { Descriptor, PackedBlob } from '../../ports/index.ts'
 import { artifactCorrupt, artifactMissing, throwIfAborted } from '../artifact-errors.ts'
 import { digestFromHex, digestOfBytes, hexOf } from '../digest.ts'
+import { contentOf } from '../packed-content.ts'
 import { verifier } from '../verified-stream.ts'
 import type { Bucket, Head } from './bucket.ts'
 import { keys } from './keys.ts'
@@ -128,17 +128,6 @@ async function collected(content: AsyncIterable<Uint8Array>, { size }: PackedBlo
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
-}
-
-async function contentOf({ content }: PackedBlob, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-  switch (content.kind) {
-    case 'file':
-      return createReadStream(content.path, { signal, highWaterMark: 1024 * 1024 })
-    case 'bytes':
-      return Readable.from([content.bytes])
-    case 'stream':
-      return await content.open(signal)
-  }
 }
 
 const changed = (found: Digest) =>

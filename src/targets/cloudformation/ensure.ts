@@ -6,8 +6,9 @@ import {
   type StackEvent,
   UpdateTerminationProtectionCommand,
 } from '@aws-sdk/client-cloudformation'
-import { passed, reason, type ServiceName, TrunklineError, type Verdict } from '../../model/index.ts'
+import { passed, type ServiceName, type Verdict } from '../../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
+import { judged } from '../judged.ts'
 import { isFor } from './change-set/change-set.ts'
 import { isOfResource } from './first-cause.ts'
 import { type Inventory, readInventory, stale, writeInventory } from './inventory.ts'
@@ -186,19 +187,4 @@ async function settle(
   }
   const { generation, artifact, fingerprint } = desired
   await writeInventory(parts, service, { ...known, settled: { generation, artifact, fingerprint, marks } }, signal)
-}
-
-/** What is wrong with what a stack is made of is a verdict on it. */
-async function judged(work: () => Promise<Verdict>): Promise<Verdict> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof TrunklineError) || (error.kind !== 'failed' && error.kind !== 'usage')) throw error
-    const { code, message, hint, location } = error
-    const evidence = {
-      ...(hint === undefined ? {} : { hint }),
-      ...(location === undefined ? {} : { file: location.file }),
-    }
-    return { ok: false, reasons: [reason(code.toLowerCase().replaceAll('_', '-'), message, evidence)] }
-  }
 }

@@ -1,17 +1,9 @@
 /** One service to one generation on every cluster of an environment; where a later one fails, those before it go back. */
 
 import { type ClusterSession, told } from '../../kubernetes-api/session.ts'
-import {
-  type Digest,
-  fillIn,
-  passed,
-  reason,
-  type ServiceName,
-  TrunklineError,
-  usageError,
-  type Verdict,
-} from '../../model/index.ts'
+import { type Digest, fillIn, passed, type ServiceName, usageError, type Verdict } from '../../model/index.ts'
 import type { ArtifactStore, RolloutRequest, TargetContext } from '../../ports/index.ts'
+import { judged } from '../judged.ts'
 import type { Clusters } from './clusters.ts'
 import { fingerprintKey, fingerprintWith } from './fingerprint-key.ts'
 import { helmDescriptionOf, helmInstaller, helmVariables, type UpgradeOptions } from './helm/index.ts'
@@ -38,8 +30,8 @@ export async function ensureEverywhere(
   for (const open of clusters.openers) {
     const session = await open(context.signal)
     const before = await told(session, () => readInventory(session, place, service, context.signal))
-    const verdict = await judged(session, () =>
-      ensureOn(clusters, session, request, context, { key, inventory: before }),
+    const verdict = await judged(() =>
+      told(session, () => ensureOn(clusters, session, request, context, { key, inventory: before })),
     )
     if (verdict.ok) {
       done.push({ session, before })
@@ -188,18 +180,3 @@ async function keyFor(
 
 /** Whether Trunkline itself brought there what runs. */
 const isApplied = ({ settled }: Inventory): boolean => settled !== null && settled.installed === undefined
-
-/** What is wrong with what a service is described by, or with what the server thinks of it, is a verdict on it. */
-async function judged(session: ClusterSession, work: () => Promise<Verdict>): Promise<Verdict> {
-  try {
-    return await told(session, work)
-  } catch (error) {
-    if (!(error instanceof TrunklineError) || (error.kind !== 'failed' && error.kind !== 'usage')) throw error
-    const { code, message, hint, location } = error
-    const evidence = {
-      ...(hint === undefined ? {} : { hint }),
-      ...(location === undefined ? {} : { file: location.file }),
-    }
-    return { ok: false, reasons: [reason(code.toLowerCase().replaceAll('_', '-'), message, evidence)] }
-  }
-}

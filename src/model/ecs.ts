@@ -27,4 +27,6 @@ export type EcsConfig = {
   timeoutMs: number
   /** Public address of a service; null: none is known. */
   url: string | null
+  /** Where its new tasks answer alone before anybody else is sent there; null: nowhere. */
+  previewUrl: string | null
 }

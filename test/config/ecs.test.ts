@@ -28,7 +28,7 @@ describe('services of ECS in trunkline.yaml', () => {
     assert.deepEqual(target.ecs, {
       ...{ cluster: 'shop', service: '{project}-{environment}-{service}', family: '{project}-{environment}-{service}' },
       ...{ cpu: 256, memoryMb: 512, executionRole: null, taskRole: null, logGroup: null, secrets: {}, url: null },
-      timeoutMs: 1_800_000,
+      ...{ timeoutMs: 1_800_000, previewUrl: null },
     })
     const { web } = parsed.project.services
     assert.ok(web?.run?.kind === 'container')

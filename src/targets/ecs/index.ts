@@ -29,7 +29,7 @@ export function createEcsTarget(options: EcsTargetOptions): Target {
   return {
     kind: 'ecs',
     environment,
-    capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'lease-only' },
+    capabilities: { drift: true, canary: true, trafficSplit: true, fencing: 'lease-only' },
     rolloutsAtOnce,
 
     async observe(services, signal) {
@@ -41,7 +41,7 @@ export function createEcsTarget(options: EcsTargetOptions): Target {
     // What a task is made of is in the plan already.
     plan: async () => ({ previews: {} }),
 
-    objectionsTo: async (request) => objectionsTo(parts, request),
+    objectionsTo: (request, signal) => objectionsTo(parts, request, signal),
     ensure: (request, context) => ensureService(parts, request, context),
 
     async verify({ service, desired }, { signal }) {

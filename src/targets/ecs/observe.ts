@@ -1,8 +1,11 @@
 /** What services run, and what somebody has changed past Trunkline. */
+import type { Service, ServiceDeploymentBrief } from '@aws-sdk/client-ecs'
 import type { Fingerprint, ServiceName } from '../../model/index.ts'
 import type { Drift, Examined, ObservedService } from '../../ports/index.ts'
+import { weightOf } from './lifecycle.ts'
 import { familyOf, fill, type Parts, sayDefinition, saySelf } from './parts.ts'
-import { primaryOf, readService } from './service.ts'
+import { isSettled, primaryOf, readService } from './service.ts'
+import { hasEnded, newestDeployment, readDeployment, sayDeployment } from './service-deployments.ts'
 import { readFamily, readRevision } from './task-definition.ts'
 
 const nothing: ObservedService = {
@@ -24,19 +27,38 @@ export async function observeServices(
 async function observe(parts: Parts, service: ServiceName, signal: AbortSignal): Promise<ObservedService> {
   const found = await readService(parts, service, signal)
   if (found === null) return { ...nothing, detail: `${saySelf(parts, service)} is missing` }
+  const newest = await newestDeployment(parts, service, signal)
   const primary = primaryOf(found)
   const marker =
     primary?.taskDefinition === undefined ? null : (await readRevision(parts, primary.taskDefinition, signal))?.marker
   const instances = { ready: found.runningCount ?? 0, desired: found.desiredCount ?? 0 }
   const isOurs = marker?.service === service
   if (!isOurs) return { ...nothing, instances, detail: `${sayDefinition(primary?.taskDefinition)} is none of ours` }
-  const isThrough = primary?.rolloutState === 'COMPLETED'
+  const isThrough = isSettled(found, newest)
   const { url } = parts.config
   return {
     ...{ generation: isThrough ? marker.generation : null, artifact: marker.artifact, instances },
     fingerprint: (marker.fingerprint || null) as Fingerprint | null, // We have written it ourselves.
     url: url === null ? null : fill(parts, service, url),
-    ...(isThrough ? {} : { detail: primary?.rolloutStateReason ?? `${primary?.id} is ${primary?.rolloutState}` }),
+    ...(isThrough ? {} : await unsettled(parts, found, newest, signal)),
+  }
+}
+
+async function unsettled(
+  parts: Parts,
+  found: Service,
+  newest: ServiceDeploymentBrief | null,
+  signal: AbortSignal,
+): Promise<Pick<ObservedService, 'detail' | 'newSet'>> {
+  const { serviceDeploymentArn: arn, status, statusReason } = newest ?? {}
+  if (arn === undefined || status === 'SUCCESSFUL') {
+    const { id, rolloutState, rolloutStateReason } = primaryOf(found) ?? {}
+    return { detail: rolloutStateReason ?? `${id} is ${rolloutState}` }
+  }
+  const weight = hasEnded(status) ? null : weightOf(await readDeployment(parts, arn, signal))
+  return {
+    detail: `${sayDeployment(arn)} is ${status}${statusReason === undefined ? '' : `: ${statusReason}`}`,
+    ...(weight === null ? {} : { newSet: { weight } }),
   }
 }
 

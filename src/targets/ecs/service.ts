@@ -1,5 +1,12 @@
 /** One service of ECS as it stands, and changing what it runs. */
-import { type Deployment, DescribeServicesCommand, type Service, UpdateServiceCommand } from '@aws-sdk/client-ecs'
+import {
+  type Deployment,
+  type DeploymentConfiguration,
+  DescribeServicesCommand,
+  type Service,
+  type ServiceDeploymentBrief,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs'
 import { refusedError, type ServiceName } from '../../model/index.ts'
 import { clusterOf, ecsOf, fill, type Parts, saySelf } from './parts.ts'
 
@@ -35,35 +42,33 @@ export async function knownService(parts: Parts, service: ServiceName, signal: A
 export const primaryOf = ({ deployments = [] }: Service): Deployment | null =>
   deployments.find(({ status }) => status === 'PRIMARY') ?? null
 
-/** What runs in full, or did before what is on its way. */
-export function settledOf({ deployments = [] }: Service): Deployment | null {
-  const done = deployments.find(({ rolloutState }) => rolloutState === 'COMPLETED')
-  return done ?? deployments.find(({ status }) => status === 'ACTIVE') ?? null
+/**
+ * Whether what it was told to run last, or what it went back to, runs in full. A service that is older than what ECS
+ * remembers of deployments has no newest one.
+ */
+export function isSettled(found: Service, newest: Pick<ServiceDeploymentBrief, 'status'> | null): boolean {
+  const { rolloutState = 'COMPLETED' } = primaryOf(found) ?? {}
+  const status = newest?.status ?? 'SUCCESSFUL'
+  return rolloutState === 'COMPLETED' && (status === 'SUCCESSFUL' || status === 'ROLLBACK_SUCCESSFUL')
 }
 
-/** What ECS makes of it. Blue-green looks after itself; in a rolling one the circuit breaker does. */
+export type Update = { taskDefinition: string; configuration: DeploymentConfiguration }
+
+/** ECS begins a deployment of it. */
 export async function updateService(
   parts: Parts,
   service: ServiceName,
   before: Service,
-  taskDefinition: string,
+  { taskDefinition, configuration }: Update,
   signal: AbortSignal,
-): Promise<Deployment | null> {
-  const { deploymentConfiguration = {} } = before
-  const isRolling = (deploymentConfiguration.strategy ?? 'ROLLING') === 'ROLLING'
+): Promise<void> {
   const command = new UpdateServiceCommand({
     cluster: clusterOf(parts, service),
     service: fill(parts, service, parts.config.service),
     taskDefinition,
     // One that failed with it is tried again.
     forceNewDeployment: primaryOf(before)?.taskDefinition === taskDefinition,
-    ...(isRolling && {
-      deploymentConfiguration: {
-        ...deploymentConfiguration,
-        deploymentCircuitBreaker: { enable: true, rollback: true },
-      },
-    }),
+    deploymentConfiguration: configuration,
   })
-  const answer = await parts.aws.send(ecsOf(parts), command, { signal, writes: true })
-  return answer.service === undefined ? null : primaryOf(answer.service)
+  await parts.aws.send(ecsOf(parts), command, { signal, writes: true })
 }

@@ -1,69 +1,118 @@
-/** A deployment of ECS, looked at until it has ended. */
-import type { Deployment, Service } from '@aws-sdk/client-ecs'
-import type { ServiceName } from '../../model/index.ts'
-import type { TargetContext } from '../../ports/index.ts'
-import { type Parts, sayDefinition } from './parts.ts'
-import { knownService, primaryOf } from './service.ts'
+/** A deployment of ECS, looked at until it has ended; one that should not go on is stopped, and goes back. */
+import type { Service, ServiceDeployment } from '@aws-sdk/client-ecs'
+import { erroredError, isStaged, type Reason, reason } from '../../model/index.ts'
+import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
+import { openLifecycle } from './lifecycle.ts'
+import type { Parts } from './parts.ts'
+import { knownService } from './service.ts'
+import { hasEnded, isGoingBack, readDeployment, sayDeployment, stopDeployment } from './service-deployments.ts'
+import { openStages } from './stages.ts'
+import { bakingMs, isShifting } from './strategy.ts'
 
-export type Ended =
-  | { kind: 'through' }
-  | { kind: 'failed'; why: string }
-  /** It takes longer than it may. */
-  | { kind: 'too-long'; why: string }
-  /** Somebody else has begun another one. */
-  | { kind: 'superseded'; why: string }
+export type Watched = {
+  deployment: ServiceDeployment
+  /** Why it was stopped here; empty: it was not. */
+  cut: Reason[]
+  /** What a hook of the lifecycle that failed is. */
+  failedHook: string | null
+}
 
-type Watching = Pick<TargetContext, 'signal' | 'log' | 'report'>
+type Followed = Pick<RolloutRequest, 'service' | 'strategy'>
 
 export async function watchDeployment(
   parts: Parts,
-  service: ServiceName,
-  { begun, before }: { begun: Deployment; before: string | null },
-  context: Watching,
-): Promise<Ended> {
+  followed: Followed,
+  arn: string,
+  context: TargetContext,
+): Promise<Watched> {
   const { clock, config, lookEveryMs } = parts
-  const endMs = clock.monotonicMs() + config.timeoutMs
-  const tell = openEvents(begun.createdAt ?? new Date(clock.now()), context.log)
+  const { signal } = context
+  const tell = openTelling(context)
+  const stages = openStages(parts, followed, arn, context)
+  const startMs = clock.monotonicMs()
+  let cut: Reason[] = []
+  let backSinceMs: number | null = null
+  let failedHook: string | null = null
   for (;;) {
-    const found = await knownService(parts, service, context.signal)
-    tell(found)
-    context.report(countOf(found, begun.id))
-    const ended = endOf(found, begun, before)
-    if (ended !== null) return ended
-    if (clock.monotonicMs() >= endMs) {
-      return { kind: 'too-long', why: `${begun.id} takes longer than ${config.timeoutMs / 60_000} minutes` }
+    // The deployment first: once it has ended, the service has said all.
+    const seen = await readDeployment(parts, arn, signal)
+    const found = await knownService(parts, followed.service, signal)
+    tell(seen, found)
+    const stage = stages.progress(seen)
+    context.report({ ...countOf(seen, found), ...(stage === null ? {} : { stage }) })
+    failedHook = failedHookIn(seen) ?? failedHook
+    const isOver = hasEnded(seen.status)
+    const now = clock.monotonicMs()
+    if (isGoingBack(seen.status)) backSinceMs ??= now
+    if (backSinceMs === null) {
+      const verdict = await stages.look(seen)
+      if (!verdict.ok) cut = verdict.reasons
+      else if (!isOver) cut = whyToStop(found, seen, { followed, config, passedMs: now - startMs })
+      if (cut.length > 0) {
+        context.log(`${cut[0]?.message}: ${sayDeployment(arn)} is stopped`)
+        await stopDeployment(parts, arn, signal)
+        backSinceMs = now
+      }
     }
-    await clock.sleep(lookEveryMs, context.signal)
+    if (isOver) return { deployment: seen, cut, failedHook }
+    if (backSinceMs !== null && now - backSinceMs >= config.timeoutMs) throw notGoneBack(arn)
+    await clock.sleep(lookEveryMs, signal)
   }
 }
 
-function endOf(found: Service, { id, taskDefinition }: Deployment, before: string | null): Ended | null {
-  const deployment = found.deployments?.find((each) => each.id === id)
-  if (deployment?.rolloutState === 'COMPLETED') return { kind: 'through' }
-  const why = deployment?.rolloutStateReason ?? `${id} is over`
-  if (deployment?.rolloutState === 'FAILED') return { kind: 'failed', why }
-  const primary = primaryOf(found)
-  if (primary === null || primary.id === id) return null
-  // The circuit breaker has brought back what ran before.
-  if (primary.taskDefinition === before) return { kind: 'failed', why }
-  const by = `another deployment has begun since, of ${sayDefinition(primary.taskDefinition)}`
-  return primary.taskDefinition === taskDefinition ? null : { kind: 'superseded', why: by }
-}
-
-function countOf({ deployments = [], desiredCount = 0 }: Service, id: string | undefined) {
-  const running = (isOurs: boolean) =>
-    deployments.filter((each) => (each.id === id) === isOurs).reduce((sum, each) => sum + (each.runningCount ?? 0), 0)
-  return { ready: running(true), desired: desiredCount, old: running(false) }
-}
-
-/** Each event is told once, the oldest first. */
-function openEvents(since: Date, log: (line: string) => void): (service: Service) => void {
+function openTelling({ log }: Pick<TargetContext, 'log'>): (seen: ServiceDeployment, found: Service) => void {
+  const tellStage = openLifecycle(log)
   const told = new Set<string>()
-  return ({ events = [] }) => {
+  return (seen, { events = [] }) => {
+    // Each event once, the oldest first; a second for clocks that count differently.
+    const sinceMs = (seen.createdAt?.getTime() ?? 0) - 1000
     for (const { id = '', createdAt, message = '' } of [...events].reverse()) {
-      if (told.has(id) || (createdAt?.getTime() ?? 0) < since.getTime() - 1000) continue
+      if (told.has(id) || (createdAt?.getTime() ?? 0) < sinceMs) continue
       told.add(id)
       log(message)
     }
+    tellStage(seen)
   }
 }
+
+/** The circuit breaker of ECS is for rolling deployments: for others this is one, and counts as that does. */
+const fewestFailures = 3
+const mostFailures = 200
+
+type Ways = { followed: Followed; config: Parts['config']; passedMs: number }
+
+function whyToStop(found: Service, seen: ServiceDeployment, { followed, config, passedMs }: Ways): Reason[] {
+  const { deploymentConfiguration: configuration = {}, serviceDeploymentArn } = seen
+  const pausesMs = isStaged(followed.strategy)
+    ? followed.strategy.stages.reduce((sum, { pauseMs }) => sum + pauseMs, 0)
+    : 0
+  if (passedMs >= config.timeoutMs + bakingMs(configuration) + pausesMs) {
+    const minutes = Math.round(config.timeoutMs / 60_000)
+    const message = `${sayDeployment(serviceDeploymentArn)} takes longer than ${minutes} minutes`
+    return [reason('deployment-timed-out', message)]
+  }
+  if (!isShifting(configuration)) return []
+  const failed = Math.max(0, ...(found.deployments ?? []).map(({ failedTasks = 0 }) => failedTasks))
+  const many = Math.min(mostFailures, Math.max(fewestFailures, Math.ceil((found.desiredCount ?? 0) / 2)))
+  return failed < many ? [] : [reason('tasks-failed', `${failed} tasks in a row have stopped`)]
+}
+
+function countOf(
+  { targetServiceRevision, sourceServiceRevisions = [] }: ServiceDeployment,
+  { desiredCount = 0 }: Service,
+) {
+  const old = sourceServiceRevisions.reduce((sum, { runningTaskCount = 0 }) => sum + runningTaskCount, 0)
+  return { ready: targetServiceRevision?.runningTaskCount ?? 0, desired: desiredCount, old }
+}
+
+const failedHookIn = ({ lifecycleHookDetails = [] }: ServiceDeployment): string | null => {
+  const failed = lifecycleHookDetails.find(({ status }) => status === 'FAILED' || status === 'TIMED_OUT')
+  if (failed === undefined) return null
+  const what = failed.targetArn ?? 'a pause that nobody ended'
+  return `${what} ${failed.status === 'FAILED' ? 'failed' : 'took too long'}`
+}
+
+const notGoneBack = (arn: string) =>
+  erroredError('DEPLOYMENT_NOT_STOPPED', `${sayDeployment(arn)} goes back to what ran before, and does not end`, {
+    hint: 'look at the service in the console of ECS, then try again',
+  })

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import {
   CreateClusterCommand,
   CreateServiceCommand,
+  type DeploymentConfiguration,
   DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   ECSClient,
+  type LoadBalancer,
   RegisterTaskDefinitionCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs'
@@ -46,11 +48,19 @@ export async function openEcs(part: AwsPart, faults: AwsFaults) {
   await aws.send(client, first, { signal: inTime() })
 
   return {
-    async makeService(change: { controller?: 'CODE_DEPLOY' } = {}) {
+    async makeService(
+      change: {
+        controller?: 'CODE_DEPLOY'
+        loadBalancers?: LoadBalancer[]
+        configuration?: DeploymentConfiguration
+      } = {},
+    ) {
       const command = new CreateServiceCommand({
         ...{ cluster, serviceName: service, taskDefinition: 'placeholder:1', desiredCount: 2, launchType: 'FARGATE' },
         networkConfiguration: { awsvpcConfiguration: { subnets: [subnet], securityGroups: [group] } },
         ...(change.controller === undefined ? {} : { deploymentController: { type: change.controller } }),
+        ...(change.loadBalancers === undefined ? {} : { loadBalancers: change.loadBalancers }),
+        ...(change.configuration === undefined ? {} : { deploymentConfiguration: change.configuration }),
       })
       await aws.send(client, command, { signal: inTime() })
     },
@@ -96,9 +106,31 @@ export async function openEcs(part: AwsPart, faults: AwsFaults) {
       const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ['TAGS'] })
       return await aws.send(client, command, { signal: inTime() })
     },
+    /** As a stack would that was changed. */
+    async balance(loadBalancers: LoadBalancer[]) {
+      await aws.send(client, new UpdateServiceCommand({ cluster, service, loadBalancers }), { signal: inTime() })
+    },
     /** As somebody else would. */
     async byHand(taskDefinition: string) {
       await aws.send(client, new UpdateServiceCommand({ cluster, service, taskDefinition }), { signal: inTime() })
+    },
+    /** What services were told of how to go about it, the newest last. */
+    async configurations(): Promise<DeploymentConfiguration[]> {
+      const told = (await part.told('ecs')) as Array<{ configuration?: DeploymentConfiguration }>
+      return told.flatMap(({ configuration }) => configuration ?? [])
+    },
+    /** What was stopped, how requests went over, and where ECS was told to go on. */
+    async went(): Promise<string[]> {
+      const told = (await part.told('ecs')) as Array<{ stop?: string; weight?: number; continue?: string }>
+      return told.flatMap(({ stop, weight, continue: at }) =>
+        stop !== undefined
+          ? [`stop ${stop}`]
+          : weight !== undefined
+            ? [`${weight} %`]
+            : at !== undefined
+              ? [`on ${at}`]
+              : [],
+      )
     },
     /** What services were told to run, and whether the circuit breaker was on. */
     async updates(): Promise<string[]> {
@@ -124,7 +156,20 @@ export const run: ContainerRun = {
 const configuration: EcsConfig = {
   ...{ cluster: 'shop', service: '{project}-{environment}-{service}', family: '{project}-{environment}-{service}' },
   ...{ cpu: 256, memoryMb: 512, executionRole: null, taskRole: null, logGroup: '/shop/{service}', secrets: {} },
-  ...{ timeoutMs: 1_800_000, url: 'https://{service}.example' },
+  ...{ timeoutMs: 1_800_000, url: 'https://{service}.example', previewUrl: null },
+}
+
+const elb = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012'
+
+/** As ECS needs it to shift requests; `preview`: with a test listener. */
+export const dividing: LoadBalancer = {
+  ...{ targetGroupArn: `${elb}:targetgroup/web-blue/1`, containerName: 'web', containerPort: 8080 },
+  advancedConfiguration: {
+    alternateTargetGroupArn: `${elb}:targetgroup/web-green/2`,
+    productionListenerRule: `${elb}:listener-rule/app/shop/1/2/3`,
+    testListenerRule: `${elb}:listener-rule/app/shop/1/4/5`,
+    roleArn: 'arn:aws:iam::123456789012:role/ecs-shifts',
+  },
 }
 
 export const messages = (verdict: Verdict): string =>

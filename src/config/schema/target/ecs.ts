@@ -42,12 +42,15 @@ export const ecsSchema = object(
     url: templateSchema('a URL such as `https://{service}.example`', /^https?:\/\/[^\s/]+(?:\/\S*)?$/)
       .optional()
       .describe('Where a service is reached: that of its load balancer.'),
+    previewUrl: templateSchema('a URL such as `https://{service}.example:8443`', /^https?:\/\/[^\s/]+(?:\/\S*)?$/)
+      .optional()
+      .describe('Where its test listener is: new tasks of a blue-green rollout are verified there, before the switch.'),
   },
   { expected: 'a mapping such as `{ cluster: shop }`' },
 )
   .meta({ id: 'Ecs', title: 'AWS ECS', description: 'Services of ECS, on Fargate or on instances.' })
   .transform(
-    ({ memory, executionRole, taskRole, logGroup, timeout, url, ...rest }): TargetConfig => ({
+    ({ memory, executionRole, taskRole, logGroup, timeout, url, previewUrl, ...rest }): TargetConfig => ({
       kind: 'ecs',
       ecs: {
         ...rest,
@@ -57,6 +60,7 @@ export const ecsSchema = object(
         logGroup: logGroup ?? null,
         timeoutMs: timeout,
         url: url ?? null,
+        previewUrl: previewUrl ?? null,
       },
     }),
   )

@@ -12,6 +12,8 @@ const dist = join(root, 'dist')
 /** Made beside, then put in place: who runs from `dist/` meanwhile sees a whole one. */
 const fresh = join(root, `dist-${process.pid}`)
 
+const isOfAws = (id: string): boolean => /node_modules\/@(?:aws-sdk|smithy|aws)\//.test(id)
+
 const build = await rolldown({
   cwd: root,
   input: {
@@ -23,6 +25,8 @@ const build = await rolldown({
     holder: 'scripts/bundle/holder.ts',
   },
   platform: 'node',
+  // Clients of AWS as modules: what of them is never asked for stays out.
+  resolve: { mainFields: ['module', 'main'] },
   transform: { target: 'node20' },
   logLevel: 'warn',
 })
@@ -30,7 +34,8 @@ const { output } = await build.write({
   dir: fresh,
   format: 'esm',
   entryFileNames: '[name].js',
-  chunkFileNames: '[name]-[hash].js',
+  // Tests see by the name whether the SDK of AWS was loaded.
+  chunkFileNames: ({ moduleIds }) => (moduleIds.some(isOfAws) ? 'aws-sdk-[name]-[hash].js' : '[name]-[hash].js'),
   // Names stay: a stack that someone reports must be readable.
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
 })

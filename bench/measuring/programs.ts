@@ -1,6 +1,6 @@
 /** The programs that are measured: Trunkline in both of its forms, and peers, installed on demand outside the work tree. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,9 +10,14 @@ export type Program = { name: string; argv: readonly [string, ...string[]] } | {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Trunkline as a checkout runs it, and as it is published where `npm run build` has built it. */
+/**
+ * Trunkline as a checkout runs it, and as it is published. What is in `dist/` is built anew where it is older than the
+ * sources: the two are measured on the same state, which one of an earlier day need not be able to read.
+ */
 export function trunklinePrograms(): Program[] {
   const bundle = join(root, 'dist/trunkline.js')
+  if (existsSync(bundle) && changedAt(bundle) < newestSource())
+    install(process.execPath, ['scripts/bundle.ts'], {}, root)
   return [
     {
       name: 'trunkline (sources)',
@@ -55,10 +60,24 @@ export function systemProgram(name: string, advice: string): Program {
   return path === undefined ? { name, missing: `not installed: ${advice}` } : { name, argv: [path] }
 }
 
-function install(command: string, argv: readonly string[], environment: Record<string, string> = {}): void {
+const changedAt = (path: string): number => statSync(path).mtimeMs
+
+const newestSource = (): number =>
+  Math.max(
+    ...globSync(['src/**/*.ts', 'scripts/bundle*', 'scripts/bundle/*'], { cwd: root }).map((file) =>
+      changedAt(join(root, file)),
+    ),
+  )
+
+function install(
+  command: string,
+  argv: readonly string[],
+  environment: Record<string, string> = {},
+  cwd?: string,
+): void {
   console.error(`installing: ${command} ${argv.join(' ')}`)
-  const env = { ...process.env, ...environment }
-  const { error, status, stderr } = spawnSync(command, argv, { env, encoding: 'utf8', timeout: 180_000 })
+  const options = { env: { ...process.env, ...environment }, cwd, encoding: 'utf8', timeout: 180_000 } as const
+  const { error, status, stderr } = spawnSync(command, argv, options)
   if (error !== undefined || status !== 0)
     console.error(`${command} failed: ${error?.message ?? stderr.trim().slice(-400)}`)
 }

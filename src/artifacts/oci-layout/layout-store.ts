@@ -19,6 +19,7 @@ import { mediaTypes } from '../media-types.ts'
 import { createBlobFolder } from './blob-folder.ts'
 import { prepareIncoming, writeDurably } from './durable-file.ts'
 import { atStore, orMissing } from './file-errors.ts'
+import { createIndexChanges } from './index-changes.ts'
 import { withIndexLock } from './index-lock.ts'
 import {
   encodeIndex,
@@ -84,20 +85,21 @@ export function createLayoutStore(directory: string): ArtifactStore {
   const locked = <Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> =>
     withIndexLock(join(ownDirectory, 'lock'), signal, work)
 
+  const changes = createIndexChanges({
+    locked,
+    read: readIndex,
+    write: (index) => writeDurably(indexPath, incoming, (file) => file.writeFile(encodeIndex(index))),
+    async check(digest) {
+      if (!(await isComplete(digest))) throw sweptMeanwhile(location)
+    },
+  })
+
   /** `needed` must be there, whole, for the change to be made: who sweeps holds the lock too. */
-  async function changeIndex(
+  const changeIndex = (
     signal: AbortSignal,
     change: (index: LayoutIndex) => LayoutIndex,
     ...needed: Digest[]
-  ): Promise<void> {
-    await locked(signal, async () => {
-      for (const digest of needed) if (!(await isComplete(digest))) throw sweptMeanwhile(location)
-      const before = await readIndex()
-      const after = change(before ?? [])
-      if (after === before) return
-      await writeDurably(indexPath, incoming, (file) => file.writeFile(encodeIndex(after)))
-    })
-  }
+  ): Promise<void> => changes.make({ change, needed, signal })
 
   async function removeAll(
     digests: ReadonlySet<Digest>,

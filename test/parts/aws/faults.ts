@@ -36,6 +36,8 @@ export type AwsFaults = {
    * `lambda:GET /2015-03-31/functions/shop`.
    */
   calls(action?: string | RegExp): string[]
+  /** How many of a service's calls were under way at a time, at most. */
+  mostAtOnce(service: string): number
   /** Forgets rules and calls. */
   clear(): void
   stop(): Promise<void>
@@ -46,6 +48,15 @@ type Rule = { action: string | RegExp; fault: AwsFault; left: number; after: num
 export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
   let rules: Rule[] = []
   let calls: string[] = []
+  let most = new Map<string, number>()
+  const underWay = new Map<string, number>()
+
+  function countAtOnce(service: string, outgoing: ServerResponse): void {
+    const count = (underWay.get(service) ?? 0) + 1
+    underWay.set(service, count)
+    most.set(service, Math.max(count, most.get(service) ?? 0))
+    outgoing.once('close', () => underWay.set(service, (underWay.get(service) ?? 1) - 1))
+  }
 
   const matches = (pattern: string | RegExp, action: string) =>
     typeof pattern === 'string' ? pattern === action : pattern.test(action)
@@ -66,6 +77,7 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
       (body) => {
         const call = readCall(incoming, body)
         calls.push(call.action)
+        countAtOnce(call.service, outgoing)
         const fault = faultFor(call.action)
         if (fault === null) forward(aws.endpoint, incoming, body, outgoing)
         else inject(fault, call, () => forward(aws.endpoint, incoming, body, null), outgoing)
@@ -83,9 +95,11 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
       rules = [{ action, fault, left: times, after }, ...rules]
     },
     calls: (action) => calls.filter((call) => action === undefined || matches(action, call)),
+    mostAtOnce: (service) => most.get(service) ?? 0,
     clear() {
       rules = []
       calls = []
+      most = new Map()
     },
     stop: () =>
       new Promise((resolve) => {

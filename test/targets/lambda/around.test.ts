@@ -220,6 +220,25 @@ describe('around functions of AWS Lambda', { skip: awsMissing() }, () => {
     assert.ok(faults.calls(/shop-stage-s(?!7\b)/).length === 0, 'nobody else is touched')
   })
 
+  test('fifty changed functions go side by side, and ask AWS no more at a time than it lets a client', async () => {
+    const names = Array.from({ length: 50 }, (_, index) => `s${index}`)
+    const bring = async (version: string) => {
+      const target = lambda.open()
+      const zip = await lambda.zip(functionCode(version))
+      const verdicts = names.map((service) => target.ensure(requestFor(service, zip), lambda.context()))
+      assert.ok((await Promise.all(verdicts)).every(({ ok }) => ok))
+    }
+    await bring('1')
+    faults.clear()
+    await bring('2')
+    const most = faults.mostAtOnce('lambda')
+    assert.ok(most > 1 && most <= 32, `${most} at once`)
+    const versions = await Promise.all(names.map((service) => lambda.alias(`shop-stage-${service}`)))
+    assert.deepEqual(new Set(versions), new Set(['2']))
+    assert.equal(faults.calls('s3:PutObject').length < names.length, true, 'what is remembered is written together')
+    assert.equal((await lambda.keys()).filter((key) => key.endsWith('.zip')).length, 2)
+  })
+
   test('where artifacts are in a bucket themselves, Lambda takes the zip from there', async () => {
     const store = createS3Store({ aws: lambda.aws, bucket: lambda.bucket, prefix: 'artifacts' })
     const request = await first()

@@ -57,14 +57,31 @@ export type EnvironmentRecord = z.output<typeof recordSchema>
 
 export const emptyRecord: EnvironmentRecord = { version: 1, epoch: 0, functions: {} }
 
+/** Another version than ours is never guessed at: who changes the format counts it up, and reads what was before. */
+const versionSchema = z.object({ version: z.number().int() })
+
 export function parseRecord(text: string, where: string): EnvironmentRecord {
-  try {
-    return recordSchema.parse(JSON.parse(text))
-  } catch (cause) {
-    throw erroredError('RECORD_UNREADABLE', `${where} is not what Trunkline has written`, {
-      hint: 'a newer version of Trunkline may have written it; deleted, every function is looked at anew once',
-      cause,
+  const document = jsonIn(text)
+  const read = recordSchema.safeParse(document)
+  if (read.success) return read.data
+  const { data } = versionSchema.safeParse(document)
+  if (data !== undefined && data.version > 1) {
+    throw erroredError('RECORD_NEWER', `a newer Trunkline has written ${where} (version ${data.version})`, {
+      hint: 'deliver to this environment with that one from now on',
     })
+  }
+  throw erroredError('RECORD_UNREADABLE', `${where} is not what Trunkline has written`, {
+    hint: 'delete it: every function is looked at anew once, and nothing is changed that is as it should be',
+    cause: read.error,
+  })
+}
+
+/** undefined: it is none. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

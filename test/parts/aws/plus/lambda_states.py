@@ -9,7 +9,7 @@ import uuid
 from typing import Any, Callable
 
 from moto.awslambda.exceptions import PreconditionFailedException
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 
 from .wishes import wishes
@@ -19,6 +19,7 @@ _create = LambdaBackend.create_function
 _update_code = LambdaBackend.update_function_code
 _update_settings = LambdaBackend.update_function_configuration
 _publish = LambdaResponse.publish_version
+_number = LambdaStorage.publish_version
 _update_alias = LambdaResponse.update_alias
 _look = LambdaResponse.get_function_configuration
 _list_functions = LambdaResponse.list_functions
@@ -79,6 +80,22 @@ def update_function_configuration(
         function.ephemeral_storage = body["EphemeralStorage"]["Size"]
     _begin(function, False)
     return function.get_configuration()
+
+
+def number_once(self: LambdaStorage, name_or_arn: str, description: str = "") -> LambdaFunction | None:
+    """The number of a version that was deleted is never given again."""
+    name = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn).function_name
+    group = self._functions[name]
+    before = len(group["versions"])
+    version = _number(self, name_or_arn, description)
+    if len(group["versions"]) > before:
+        group["last_number"] = group.get("last_number", 0) + 1
+        wrong = version.function_arn
+        version.set_version(group["last_number"])
+        others = [other for other in group["versions"] if other.function_arn == wrong]
+        self._arns.update({wrong: others[0]}) if others else self._arns.pop(wrong, None)
+        self._arns[version.function_arn] = version
+    return version
 
 
 def publish_version(self: LambdaResponse) -> Any:
@@ -152,6 +169,7 @@ LambdaBackend.create_function = create_function
 LambdaBackend.update_function_code = update_function_code
 LambdaBackend.update_function_configuration = update_function_configuration
 LambdaResponse.publish_version = publish_version
+LambdaStorage.publish_version = number_once
 LambdaResponse.update_alias = update_alias
 LambdaResponse.get_function_configuration = get_function_configuration
 LambdaResponse.list_functions = list_functions

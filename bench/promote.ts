@@ -1,8 +1,8 @@
 /** 100 artifacts promoted by tag in a registry on loopback: in one process, beside tools that are called once for each. */
 import { createHash } from 'node:crypto'
 import { createRegistryStore } from '../src/artifacts/oci-registry/index.ts'
+import { tagArtifacts } from '../src/delivery/deployment/tag-artifacts.ts'
 import type { Engine } from '../src/delivery/engine.ts'
-import { tagArtifacts } from '../src/delivery/tag-artifacts.ts'
 import type { Digest, Release } from '../src/model/index.ts'
 import { registryMissing, startRegistry } from '../test/parts/registry.ts'
 import { measureInTurns, type Report, type Row, runCommand } from './measuring/measure.ts'

@@ -1,6 +1,6 @@
 /** A process that looks through a whole clone's history, and says what that took: `look-through-all.ts CLONE CACHE`. */
 import { readProject } from '../../src/cli/project-file.ts'
-import { lookThrough } from '../../src/delivery/look-through.ts'
+import { lookThrough } from '../../src/delivery/release/look-through.ts'
 import { describeWorkingCopy, openSourceRepository } from '../../src/git/index.ts'
 import type { CommitId } from '../../src/model/index.ts'
 

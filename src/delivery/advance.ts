@@ -2,9 +2,9 @@
 import type { EnvironmentName, EnvironmentPolicy, EnvironmentState } from '../model/index.ts'
 import { reason, worstOutcome } from '../model/index.ts'
 import { inUpstreamOrder } from '../planning/index.ts'
-import { deployAttempt } from './deploy-attempt.ts'
+import { rollback } from './by-hand/rollback.ts'
+import { deployAttempt } from './deployment/deploy-attempt.ts'
 import type { DeliveryResult, Engine, EnvironmentResult } from './engine.ts'
-import { rollback } from './rollback.ts'
 import { policyOf, type Scene } from './scene.ts'
 
 export type AdvanceOptions = {

@@ -3,7 +3,7 @@ import type { EnvironmentName, EnvironmentPolicy } from '../model/index.ts'
 import { TrunklineError } from '../model/index.ts'
 import { inUpstreamOrder } from '../planning/index.ts'
 import { withFollowUps } from './delivery-result.ts'
-import { deployAttempt } from './deploy-attempt.ts'
+import { deployAttempt } from './deployment/deploy-attempt.ts'
 import type { DeliveryResult, Engine, EnvironmentResult } from './engine.ts'
 import { policyOf, type Scene } from './scene.ts'
 

@@ -1,6 +1,7 @@
 /** What runs where: the ledger's word, and what the targets say now. */
+
+import { type LastFailure, lastFailure } from '../delivery/deployment/last-failure.ts'
 import type { Engine } from '../delivery/engine.ts'
-import { type LastFailure, lastFailure } from '../delivery/last-failure.ts'
 import { policyOf, type Scene } from '../delivery/scene.ts'
 import { readRelease } from '../ledger/index.ts'
 import type { EnvironmentName, EnvironmentPolicy, EnvironmentState, Reason, ServiceName } from '../model/index.ts'

@@ -1,8 +1,8 @@
 /** Why a commit rebuilds a service, or does not. */
 import type { Engine } from '../delivery/engine.ts'
-import { planReleaseOf } from '../delivery/plan-release-of.ts'
+import { planReleaseOf } from '../delivery/release/plan-release-of.ts'
+import { type Study, studyCommit } from '../delivery/release/study.ts'
 import type { Scene } from '../delivery/scene.ts'
-import { type Study, studyCommit } from '../delivery/study.ts'
 import type { CommitId, ServiceName } from '../model/index.ts'
 import { usageError } from '../model/index.ts'
 import { ownerOf } from '../planning/index.ts'

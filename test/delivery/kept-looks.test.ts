@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { findLook, type Look, type Looking } from '../../src/delivery/look.ts'
+import { findLook, type Look, type Looking } from '../../src/delivery/release/look.ts'
 import { sha256 } from '../../src/hashing/index.ts'
 import type { Commit, CommitId, ObjectId, Project } from '../../src/model/index.ts'
 import type { SelectionCache } from '../../src/ports/index.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { lookThrough } from '../../src/delivery/look-through.ts'
+import { lookThrough } from '../../src/delivery/release/look-through.ts'
 import { sha256 } from '../../src/hashing/index.ts'
 import type { Commit, CommitId, ObjectId, Project } from '../../src/model/index.ts'
 import type { CommitHashes } from '../../src/planning/inputs/selecting.ts'

@@ -1,7 +1,7 @@
 /** What is taken out of the store, and what stays because something needs it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { prune } from '../../src/delivery/prune.ts'
+import { prune } from '../../src/delivery/by-hand/prune.ts'
 import type { Digest } from '../../src/model/index.ts'
 import type { Bench } from '../fixtures/world.ts'
 import { createBench, outcomes } from '../fixtures/world.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createServiceRepositories } from '../../src/artifacts/oci-registry/index.ts'
-import { prune } from '../../src/delivery/prune.ts'
+import { prune } from '../../src/delivery/by-hand/prune.ts'
 import type { Digest } from '../../src/model/index.ts'
 import { createBench, outcomes, shopConfig } from '../fixtures/world.ts'
 import { type RegistryPart, registryMissing, startRegistry } from '../parts/registry.ts'

@@ -1,5 +1,5 @@
 /** What people, CI and faults will do in one history: plain data, made from a seed, so that it can be shrunk and told. */
-import type { HookDecision } from '../../src/delivery/step-context.ts'
+import type { HookDecision } from '../../src/delivery/deployment/step-context.ts'
 import type { EnvironmentName } from '../../src/model/index.ts'
 import { type Chance, createChance } from './chance.ts'
 import { firstFleetShape, firstOrderedShape, orderedShapes, shapeCount, shapeOf } from './shop.ts'

@@ -19,7 +19,7 @@ export const plan: Command = {
       const place = await context.placeToPlan(invocation.arguments[0] ?? null, textOption(invocation, 'ref'))
       const engine = await context.engine(place.commit)
       // Not by the room's door: it brings all that carries a plan out.
-      const { showPlan } = await import('../../delivery/show-plan.ts')
+      const { showPlan } = await import('../../delivery/by-hand/show-plan.ts')
       const document = await showPlan(engine, {
         ...place,
         environment: textOption(invocation, 'env'),

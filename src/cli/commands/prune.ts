@@ -17,7 +17,7 @@ export const prune: Command = {
   ],
   run: (invocation) =>
     runDecision(invocation, async ({ engine, scene }) => {
-      const { prune: pruneArtifacts } = await import('../../delivery/prune.ts')
+      const { prune: pruneArtifacts } = await import('../../delivery/by-hand/prune.ts')
       const dryRun = flagOption(invocation, 'dryRun')
       const options = { keep: keepOption(invocation), dryRun, signal: invocation.signal }
       const result = await pruneArtifacts(engine, scene, options)

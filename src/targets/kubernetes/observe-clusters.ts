@@ -1,20 +1,28 @@
 /** What runs of services on all clusters of an environment, and what was changed there by hand. */
 
-import { told } from '../../kubernetes-api/session.ts'
-import type { ServiceName } from '../../model/index.ts'
+import { type ClusterSession, type OpenSession, told } from '../../kubernetes-api/session.ts'
+import { type ServiceName, TrunklineError } from '../../model/index.ts'
 import type { Drift, ObservedService } from '../../ports/index.ts'
 import type { Clusters } from './clusters.ts'
 import { findDrift } from './drift/find-drift.ts'
 import { observeServices } from './observe.ts'
 
+/**
+ * Nothing runs on a cluster that is not there: one of EKS may be made in the very delivery that looks. Who goes on to do
+ * something there is told that it is missing.
+ */
 export async function observeClusters(
-  { openers, byPlace, urlOf }: Clusters,
+  { options, openers, byPlace, urlOf }: Clusters,
   services: readonly ServiceName[],
   signal: AbortSignal,
 ): Promise<Record<ServiceName, ObservedService>> {
   const perCluster = await Promise.all(
-    openers.map(async (open) => {
-      const session = await open(signal)
+    openers.map(async (open, index) => {
+      const session = await openIfThere(open, signal)
+      if (session === null) {
+        const nothing = Object.fromEntries(services.map((service) => [service, nowhere]))
+        return { cluster: options.config.clusters[index]?.eks ?? '', services: nothing }
+      }
       const found = await told(session, () =>
         Promise.all(byPlace(services).map((group) => observeServices(session, group.place, group.services, signal))),
       )
@@ -34,11 +42,19 @@ export async function observeClusters(
 }
 
 export async function driftOnClusters(
-  { inEach, byPlace, openers }: Clusters,
+  { byPlace, openers }: Clusters,
   services: readonly ServiceName[],
   signal: AbortSignal,
 ): Promise<Drift[]> {
-  const found = await inEach(signal, async (session) => {
+  const found: Drift[] = []
+  for (const open of openers) {
+    const session = await openIfThere(open, signal)
+    if (session === null) continue
+    found.push(...(await told(session, () => driftOn(session))))
+  }
+  return found
+
+  async function driftOn(session: ClusterSession): Promise<Drift[]> {
     const groups = await Promise.all(
       byPlace(services).map((group) => findDrift(session, group.place, group.services, signal)),
     )
@@ -52,8 +68,22 @@ export async function driftOnClusters(
         })),
       }),
     )
-  })
-  return found.flat()
+  }
+}
+
+async function openIfThere(open: OpenSession, signal: AbortSignal): Promise<ClusterSession | null> {
+  try {
+    return await open(signal)
+  } catch (error) {
+    if (error instanceof TrunklineError && error.code === 'EKS_CLUSTER_MISSING') return null
+    throw error
+  }
+}
+
+const nowhere: ObservedService = {
+  ...{ generation: null, artifact: null, fingerprint: null, url: null },
+  instances: { ready: 0, desired: 0 },
+  detail: 'its cluster is not there',
 }
 
 /** A service on several clusters: what runs everywhere, and how many pods there are in all. */

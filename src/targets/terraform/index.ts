@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { Home } from '../../home/index.ts'
 import {
+  type AwsAccess,
   type EnvironmentName,
   type Fingerprint,
   passed,
@@ -13,8 +14,9 @@ import {
   type ServiceName,
   type TerraformConfig,
 } from '../../model/index.ts'
-import type { ObservedService, Target } from '../../ports/index.ts'
+import type { Clock, ObservedService, Target } from '../../ports/index.ts'
 import { applyModule, previewFor } from './apply.ts'
+import { openIdentity } from './identity.ts'
 import { createProgram } from './program.ts'
 import { fingerprintOf, type KnownState, newKey, readState } from './state.ts'
 import type { Place } from './workspace.ts'
@@ -26,6 +28,9 @@ export type TerraformTargetOptions = {
   home: Home
   root: string
   variables: NodeJS.ProcessEnv
+  clock: Clock
+  /** Of the environment, where it says: what is applied there is applied as its role. */
+  aws: AwsAccess | null
 }
 
 /** Of a service that has variables, as long as its state has no key to compare them with. */
@@ -33,9 +38,10 @@ const notYetKnown = 'unknown-yet' as Fingerprint // The brand is given where the
 
 /** Starts nothing yet. */
 export function createTerraformTarget(options: TerraformTargetOptions): Target {
-  const { config, project, environment, home, root, variables } = options
+  const { config, project, environment, home, root, variables, clock, aws } = options
   const providerCache = join(home.root, 'terraform-providers')
-  const program = createProgram({ name: config.program, variables, providerCache })
+  const identity = openIdentity({ access: aws, variables, clock, user: `${project}/${environment}` })
+  const program = createProgram({ name: config.program, variables, providerCache, identity })
   const place: Place = { config, program, names: { project, environment }, root, providerCache }
   /** What was last read: planning asks three times for the same. */
   const states = new Map<ServiceName, KnownState>()
@@ -89,6 +95,7 @@ export function createTerraformTarget(options: TerraformTargetOptions): Target {
       const { record } = state
       if (record?.generation === desired.generation && record.fingerprint === own) return passed
       states.delete(service)
+      await identity.assertAccount(context.signal)
       const { generation, artifact } = desired
       return await applyModule(place, request, { version: 1, generation, artifact, fingerprint: own, key }, context)
     },
@@ -112,6 +119,7 @@ export function createTerraformTarget(options: TerraformTargetOptions): Target {
     },
     jobOutcome: async () => ({ kind: 'never-started' }),
     async *logs() {},
+    close: () => identity.close(),
   }
 }
 

@@ -1,6 +1,7 @@
 /** The program, `terraform` or `tofu`: one call, its environment, and what its ends mean. */
 import { erroredError, type Reason, reason, type TerraformConfig, TrunklineError } from '../../model/index.ts'
 import { type ProcessEnd, runProcess } from '../../process/index.ts'
+import type { Identity } from './identity.ts'
 
 export type Program = {
   readonly name: TerraformConfig['program']
@@ -17,18 +18,24 @@ export type Call = {
   onLine?(line: string): void
 }
 
-export type ProgramOptions = { name: TerraformConfig['program']; variables: NodeJS.ProcessEnv; providerCache: string }
+export type ProgramOptions = {
+  name: TerraformConfig['program']
+  variables: NodeJS.ProcessEnv
+  providerCache: string
+  identity: Identity
+}
 
 /** Cancelled, it finishes what it is at and writes its state. */
 const killAfterMs = 120_000
 const maxOutputBytes = 256 * 1024 * 1024
 
-export function createProgram({ name, variables, providerCache }: ProgramOptions): Program {
+export function createProgram({ name, variables, providerCache, identity }: ProgramOptions): Program {
   return {
     name,
     async run(argv, { folder, signal, timeoutMs, inputs = {}, onLine }) {
       const given = Object.entries(inputs).map(([input, value]) => [`TF_VAR_${input}`, value])
-      const env = { ...inherited(variables), TF_PLUGIN_CACHE_DIR: variables['TF_PLUGIN_CACHE_DIR'] ?? providerCache }
+      const known = { ...variables, ...(await identity.variables(signal)) }
+      const env = { ...inherited(known), TF_PLUGIN_CACHE_DIR: variables['TF_PLUGIN_CACHE_DIR'] ?? providerCache }
       try {
         return await runProcess({
           argv: [name, ...argv],

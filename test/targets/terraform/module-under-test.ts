@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { systemClock } from '../../../src/clock/index.ts'
 import { sha256 } from '../../../src/hashing/index.ts'
 import { homeAt } from '../../../src/home/index.ts'
-import type { Preview, TerraformConfig, TerraformRun } from '../../../src/model/index.ts'
+import type { AwsAccess, Preview, TerraformConfig, TerraformRun } from '../../../src/model/index.ts'
 import type { RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
 import { createTerraformTarget } from '../../../src/targets/terraform/index.ts'
 import { withTerraform } from '../../parts/terraform.ts'
@@ -30,9 +31,14 @@ export type ModuleUnderTest = AsyncDisposable & {
   deploy(request: RolloutRequest): ReturnType<Target['ensure']>
 }
 
-export async function openModule(config: Partial<TerraformConfig> = {}): Promise<ModuleUnderTest> {
+export type InAccount = { access: AwsAccess; environment: Record<string, string> }
+
+export async function openModule(
+  config: Partial<TerraformConfig> = {},
+  account: InAccount | null = null,
+): Promise<ModuleUnderTest> {
   const root = await mkdtemp(join(tmpdir(), 'trunkline-terraform-test-'))
-  const environment = withTerraform()
+  const environment = { ...withTerraform(), ...account?.environment }
   const store = new MemoryStore()
   const target = createTerraformTarget({
     config: {
@@ -41,7 +47,8 @@ export async function openModule(config: Partial<TerraformConfig> = {}): Promise
       ...{ timeoutMs: 120_000, lockTimeoutMs: 0 },
       ...config,
     },
-    ...{ project: 'shop', environment: 'stage', root, variables: environment },
+    ...{ project: 'shop', environment: 'stage', root, variables: environment, clock: systemClock },
+    aws: account?.access ?? null,
     home: homeAt({ TRUNKLINE_HOME: join(root, 'home') }),
   })
   const context: ModuleUnderTest['context'] = (change = {}) => {

@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { TrunklineError } from '../../../src/model/index.ts'
+import { awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { terraformMissing } from '../../parts/terraform.ts'
 import { neverAborted, openModule } from './module-under-test.ts'
 
@@ -188,5 +189,44 @@ describe('terraform', { skip: terraformMissing(), timeout: 300_000 }, () => {
     )
     if (isThere) return
     await assert.rejects(shop.target.observe(['database'], neverAborted), isCode('PROGRAM_MISSING'))
+  })
+})
+
+describe('terraform in an account of AWS', { skip: terraformMissing() || awsMissing(), timeout: 300_000 }, () => {
+  const whoami = {
+    'main.tf': `resource "terraform_data" "who" {
+  provisioner "local-exec" {
+    command = "env | grep ^AWS_ | sort > \${var.told}"
+  }
+}
+variable "told" {}
+`,
+  }
+
+  test('is the role of its environment, and in its region, and nobody of the surroundings', async (t) => {
+    const part = await startAws()
+    t.after(() => part.stop())
+    const role = `arn:aws:iam::${part.account}:role/shop-deploy-stage`
+    const access = { ...part.access, account: part.account, role }
+    const environment = { ...part.environment, AWS_REGION: 'us-east-1' }
+    await using shop = await openModule({}, { access, environment })
+    const told = join(shop.states, '..', 'told')
+    assert.deepEqual(await shop.deploy(await shop.request('database', whoami, { variables: { told } })), { ok: true })
+    const seen = await readFile(told, 'utf8')
+    assert.match(seen, /^AWS_ACCESS_KEY_ID=ASIA/m)
+    assert.match(seen, /^AWS_SESSION_TOKEN=./m)
+    assert.match(seen, /^AWS_REGION=eu-west-1$/m)
+    assert.ok(!seen.includes(part.environment['AWS_SECRET_ACCESS_KEY'] ?? '-'))
+  })
+
+  test('changes nothing with credentials of another account', async (t) => {
+    const part = await startAws()
+    t.after(() => part.stop())
+    const access = { ...part.access, account: '999999999999' }
+    await using shop = await openModule({}, { access, environment: part.environment })
+    const request = await shop.request('database', module())
+    await assert.rejects(shop.target.ensure(request, shop.context()), isCode('WRONG_ACCOUNT'))
+    const observation = await shop.target.observe(['database'], neverAborted)
+    assert.deepEqual(observation.reachable && observation.services['database']?.outputs, {})
   })
 })

@@ -1,0 +1,52 @@
+# One environment's network and cluster. What differs between environments is in environments/*.tfvars.
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account]
+
+  default_tags {
+    tags = {
+      project     = var.project
+      environment = var.environment
+      managed-by  = "terraform"
+    }
+  }
+}
+
+locals {
+  name = "${var.project}-${var.environment}"
+}
+
+data "aws_availability_zones" "open" {
+  state = "available"
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+module "network" {
+  source = "./modules/network"
+
+  name            = local.name
+  cidr            = var.network_cidr
+  zones           = slice(data.aws_availability_zones.open.names, 0, 2)
+  nat_in_each     = var.nat_in_each_zone
+  log_days        = var.log_days
+  cluster_to_be   = local.name
+  private_newbits = 4
+}
+
+module "cluster" {
+  source = "./modules/cluster"
+
+  name               = local.name
+  kubernetes_version = var.kubernetes_version
+  subnets            = module.network.private_subnets
+  api_open_to        = var.api_open_to
+  deletion_protected = var.deletion_protected
+  log_days           = var.log_days
+  nodes              = var.nodes
+  deployers          = var.deployers
+}

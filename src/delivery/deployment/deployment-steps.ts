@@ -16,8 +16,8 @@ import { isOusted, StepFault } from '../fault.ts'
 import { deployFilesOf } from '../release/deploy-files.ts'
 import { retryErrored } from '../retry.ts'
 import { type Lane, runGraph } from '../step-graph.ts'
+import { changedByHand } from './changes-by-hand.ts'
 import { runInCheckout } from './checkout-work.ts'
-import { changedByHand } from './deployment-facts.ts'
 import { runHook } from './hooks.ts'
 import { contextFor, type DeploymentRun, type StepContext, surroundingsNow } from './step-context.ts'
 import { tagArtifacts } from './tag-artifacts.ts'
@@ -214,10 +214,13 @@ async function whatItIsGiven(
   { run, signal }: StepContext,
 ): Promise<Given | (Verdict & { ok: false })> {
   const { gathered } = run
-  if (!Object.values(desired.env).some(({ kind }) => kind === 'output')) {
+  const givers = Object.values(desired.env).flatMap((variable) =>
+    variable.kind === 'output' ? [variable.service] : [],
+  )
+  if (givers.length === 0) {
     return { ok: true, desired, variables: gathered.variables[service]?.values ?? {}, mask: (text) => text }
   }
-  const { outputs } = await surroundingsNow(run, signal)
+  const { outputs } = await surroundingsNow(run, signal, [...new Set(givers)])
   const resolved = resolveVariables(desired.env, gathered.available, outputs)
   if (resolved.awaited.length > 0) {
     const message = `${service} is given ${resolved.awaited.join(', ')}, and there is no such output in ${run.policy.name}`

@@ -1,5 +1,6 @@
 /** The variables of a service, a hook or a verification: what they hold of the services and the infrastructure beside them. */
-import type { EnvironmentPolicy, EnvironmentVariable, Release, ServiceName } from '../../model/index.ts'
+import type { EnvironmentPolicy, EnvironmentVariable, Release, ServiceName, TargetName } from '../../model/index.ts'
+import { targetOf } from '../../planning/index.ts'
 import { type Outputs, resolveVariables } from '../../variables/resolve-variables.ts'
 import type { Engine } from '../engine.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
@@ -39,23 +40,33 @@ export function withAddresses(
   return complete
 }
 
+/** What the services of a release, or those that are named, say of themselves where they run now. */
 export async function surroundingsIn(
   { world }: Engine,
   policy: EnvironmentPolicy,
   release: Release,
   signal: AbortSignal,
+  named: readonly ServiceName[] = Object.keys(release.services),
 ): Promise<Surroundings> {
   const addresses: Record<ServiceName, string> = {}
-  const outputs: Record<ServiceName, Record<string, string>> = {}
-  for (const name of Object.keys(policy.targets)) {
+  const outputs: Record<ServiceName, Readonly<Record<string, string>>> = {}
+  const byTarget = new Map<TargetName, ServiceName[]>()
+  for (const name of named) {
+    const service = release.services[name]
+    if (!service?.run) continue
+    const target = targetOf(policy, service)
+    byTarget.set(target, [...(byTarget.get(target) ?? []), name])
+  }
+  const lookAt = async ([name, services]: [TargetName, ServiceName[]]) => {
     const target = await world.target(policy, name)
-    const observation = await target.observe(Object.keys(release.services), signal)
-    if (!observation.reachable) continue
+    const observation = await target.observe(services, signal)
+    if (!observation.reachable) return
     for (const [service, observed] of Object.entries(observation.services)) {
       if (observed.url !== null) addresses[service] = observed.url
       if (observed.outputs !== undefined) outputs[service] = observed.outputs
     }
   }
+  await Promise.all([...byTarget].map(lookAt))
   return { addresses, outputs }
 }
 

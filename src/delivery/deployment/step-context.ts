@@ -45,9 +45,13 @@ function noteOf({ engine, id, candidate, plan }: DeploymentRun, step: string): D
   return { id, candidate, actor: engine.world.actor, together }
 }
 
-/** Addresses and outputs may be new since the plan was made. */
-export async function surroundingsNow(run: DeploymentRun, signal: AbortSignal): Promise<Surroundings> {
+/** Addresses and outputs may be new since the plan was made: those of all services, or of those that are named. */
+export async function surroundingsNow(
+  run: DeploymentRun,
+  signal: AbortSignal,
+  named?: readonly ServiceName[],
+): Promise<Surroundings> {
   const { addresses, outputs, facts } = run.gathered
-  const now = await surroundingsIn(run.engine, run.policy, facts.release, signal)
+  const now = await surroundingsIn(run.engine, run.policy, facts.release, signal, named)
   return { addresses: { ...addresses, ...now.addresses }, outputs: { ...outputs, ...now.outputs } }
 }

@@ -43,6 +43,21 @@ export function rolloutFor(
   }
 }
 
+/**
+ * Stages that its target must be able to go through; null: none. Scripts of an `appspec.yml` do not say whether they
+ * serve requests: a target that cannot divide any says so, and one that can takes its hosts one after the other.
+ */
+export function stagesAskedOf(
+  name: ServiceName,
+  service: ReleasedService,
+  environment: ReleasedEnvironment,
+  direction: 'forward' | 'back',
+): StagedStrategy | null {
+  const declared = environment.rollouts?.[name] ?? environment.rollout
+  if (!isStaged(declared) || direction === 'back') return null
+  return canShareRequests(service) || service.run?.kind === 'appspec' ? declared : null
+}
+
 /** A function is asked by its name, and a container by what describes it: neither needs a port for that. */
 const canShareRequests = ({ run }: ReleasedService): boolean =>
   run?.kind === 'container' || run?.kind === 'lambda' || run?.port !== null

@@ -175,6 +175,8 @@ export type Target = {
   readonly kind: string
   readonly environment: EnvironmentName
   readonly capabilities: TargetCapabilities
+  /** What to do in place of a rollout in stages, where `capabilities` has none; a hint for people. */
+  readonly insteadOfStages?: string
   /** Rollouts that may be under way side by side, where the platform does the work and this process only waits. */
   readonly rolloutsAtOnce?: number
   /** One write brings all rollouts that begin together: where it is refused, none of them has changed anything. */

@@ -10,7 +10,7 @@ import {
   type ServiceName,
   type StagedStrategy,
 } from '../../model/index.ts'
-import { type DeploymentFacts, environmentOf, rolloutFor } from '../../planning/index.ts'
+import { type DeploymentFacts, environmentOf, rolloutFor, stagesAskedOf } from '../../planning/index.ts'
 import type { RolloutRequest, Target } from '../../ports/index.ts'
 import { asUnreachable, generationOf, type Place } from './places.ts'
 
@@ -36,12 +36,14 @@ export async function rolloutsBeyond(
       const service = release.services[name]
       if (service === undefined || service.run === null) return []
       const { strategy } = rolloutFor(name, service, environment, direction)
-      const choice = isStaged(strategy) ? { hint: 'choose one-at-a-time, half or all-at-once for it' } : {}
+      const stages = stagesAskedOf(name, service, environment, direction)
+      const choice = stages === null ? {} : { hint: 'choose one-at-a-time, half or all-at-once for it' }
       const where = { file: 'trunkline.yaml', ...choice }
-      if (isStaged(strategy) && !canDivide(target, strategy)) {
-        const sentence = `${name} cannot be rolled out as ${strategy.kind} in ${policy.name}`
+      if (stages !== null && !canDivide(target, stages)) {
+        const sentence = `${name} cannot be rolled out as ${stages.kind} in ${policy.name}`
         const message = `${sentence}: target ${targetName} (${target.kind}) cannot divide requests`
-        return [reason('rollout-not-available', message, where)]
+        const { insteadOfStages: hint } = target
+        return [reason('rollout-not-available', message, { ...where, ...(hint === undefined ? {} : { hint }) })]
       }
       // The way back is open whatever has become of the platform: it is no time to be particular.
       if (direction === 'back' && !isStaged(strategy)) return []

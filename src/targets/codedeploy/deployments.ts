@@ -11,7 +11,7 @@ import {
   type RevisionLocation,
   StopDeploymentCommand,
 } from '@aws-sdk/client-codedeploy'
-import type { ServiceName } from '../../model/index.ts'
+import { refusedError, type ServiceName } from '../../model/index.ts'
 import { type Marker, markerIn } from './marker.ts'
 import { codedeployOf, type GroupName, groupOf, type Parts } from './parts.ts'
 import { isSameRevision } from './revision.ts'
@@ -117,9 +117,16 @@ export async function createDeployment(parts: Parts, wanted: Wanted, signal: Abo
     return (await aws.send(codedeployOf(parts), command, { signal, writes: true })).deploymentId ?? null
   } catch (error) {
     if (aws.isError(error, 'DeploymentLimitExceededException')) return null
+    if (aws.isError(error, 'DeploymentConfigDoesNotExistException')) throw noConfiguration(wanted.configuration, error)
     throw error
   }
 }
+
+const noConfiguration = (name: string, cause: unknown) =>
+  refusedError('NO_DEPLOYMENT_CONFIGURATION', `there is no deployment configuration ${name}`, {
+    hint: 'make it with a stack, name another (`configuration` of the target), or leave it out: `rollout` chooses one',
+    cause,
+  })
 
 /** With the way back, as far as CodeDeploy knows one. Whether there was something to stop. */
 export async function stopDeployment(parts: Parts, deploymentId: string, signal: AbortSignal): Promise<boolean> {

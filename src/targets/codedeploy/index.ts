@@ -21,6 +21,9 @@ const defaultLookEveryMs = 2000
 /** Groups are independent of each other, and CodeDeploy does the work. */
 const rolloutsAtOnce = 20
 
+const insteadOfStages =
+  'CodeDeploy shares out requests of ECS and Lambda, not of machines: choose one-at-a-time or half, whose first instances are watched like a canary, or make the deployment group itself blue-green'
+
 /** Contacts nothing yet. */
 export function createCodeDeployTarget(options: CodeDeployTargetOptions): Target {
   const { config, project, environment, clock, lookEveryMs = defaultLookEveryMs } = options
@@ -31,6 +34,7 @@ export function createCodeDeployTarget(options: CodeDeployTargetOptions): Target
     environment,
     capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'lease-only' },
     rolloutsAtOnce,
+    insteadOfStages,
 
     async observe(services, signal) {
       return { reachable: true, services: await observeGroups(parts, services, signal) }

@@ -36,7 +36,9 @@ function observedService(parts: Parts, service: ServiceName, { last, marker, unf
       : [`${unfinished.deploymentId} is ${unfinished.status}: instances run different things`]),
   ]
   const told = details.length === 0 ? {} : { detail: details.join('; ') }
-  const instances = countOf(unfinished ?? last)
+  // One that has just been made knows of no instances yet.
+  const counted = countOf(unfinished ?? last)
+  const instances = counted.desired === 0 ? countOf(last) : counted
   if (!isOurs) return { ...nothing, instances, url, ...told }
   const generation = unfinished === null ? marker.generation : null
   return { generation, artifact: marker.artifact, fingerprint: noVariables, instances, url, ...told }

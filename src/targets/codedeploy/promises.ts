@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2'
 import { type Reason, reason, TrunklineError } from '../../model/index.ts'
 import type { RolloutRequest } from '../../ports/index.ts'
+import { configurationObjections, keepsNone, readConfiguration } from './configuration.ts'
 import { type Group, readDeployment } from './deployments.ts'
 import { messageOf, type Parts, sayGroup } from './parts.ts'
 import { countOf } from './standing.ts'
@@ -39,8 +40,17 @@ export async function objectionsOf(
       ),
     )
   }
-  if (config.downtime === 'accepted' || strategy === 'all-at-once') return found
-  const why = await whyDowntime(parts, group, signal)
+  const isInPlace = !isBlueGreen(group.info)
+  const configuration = isInPlace ? await readConfiguration(parts, signal) : null
+  if (configuration !== null) {
+    found.push(...configurationObjections(configuration, await instanceCount(parts, group.info, signal)))
+  }
+  if (config.downtime === 'accepted' || strategy === 'all-at-once' || !isInPlace) return found
+  const why =
+    (await whyDowntime(parts, group, signal)) ??
+    (configuration !== null && keepsNone(configuration)
+      ? `the deployment configuration ${config.configuration} may change all instances at once`
+      : null)
   if (why !== null) {
     found.push(
       reason('downtime', `a rollout without downtime cannot be promised: ${why}`, {
@@ -52,7 +62,6 @@ export async function objectionsOf(
 }
 
 async function whyDowntime(parts: Parts, { name, info }: Group, signal: AbortSignal): Promise<string | null> {
-  if (isBlueGreen(info)) return null
   if (info.deploymentStyle?.deploymentOption !== 'WITH_TRAFFIC_CONTROL' || balancersOf(info).length === 0) {
     return `${sayGroup(name)} has no load balancer, so that requests go to an instance while it is changed`
   }

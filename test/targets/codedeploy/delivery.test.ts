@@ -70,6 +70,20 @@ test('a bundle is rehearsed on the laptop and deployed to virtual machines; with
   assert.deepEqual(await fleet.deployments(), [])
   assert.equal(await readFile(join(folder, 'page.txt'), 'utf8'), 'one\n')
 
+  const shared = configuration(aws.endpoint, target).replace(
+    'target: { codedeploy',
+    'rollout: canary\n    target: { codedeploy',
+  )
+  await project.push('canary', { 'trunkline.yaml': shared })
+  const canary = await project.trunkline(['deliver', '--ref', 'main'])
+  assert.equal(canary.exitCode, 3, canary.stdout + canary.stderr)
+  const said = canary.stderr.replaceAll(/\s+/g, ' ')
+  assert.match(
+    said,
+    /web cannot be rolled out as canary in prod: target codedeploy \(codedeploy\) cannot divide requests/,
+  )
+  assert.match(said, /CodeDeploy shares out requests of ECS and Lambda, not of machines: choose one-at-a-time or half/)
+
   await project.push('accept', { 'trunkline.yaml': configuration(aws.endpoint, `${target}, downtime: accepted`) })
   const delivered = await project.trunkline(['deliver', '--ref', 'main'])
   assert.equal(delivered.exitCode, 0, delivered.stdout + delivered.stderr)

@@ -149,6 +149,38 @@ describe('virtual machines through CodeDeploy', { skip: awsMissing() }, () => {
     assert.match(objection?.message ?? '', /has one instance, and nothing answers while it is changed/)
   })
 
+  test('a deployment configuration of the team is used, and one that breaks a promise, or none can be changed by, is refused', async () => {
+    await part.wish('codedeploy', {
+      configurations: {
+        careful: { type: 'HOST_COUNT', value: 1 },
+        reckless: { type: 'FLEET_PERCENT', value: 0 },
+        strict: { type: 'FLEET_PERCENT', value: 60 },
+      },
+    })
+    await fleet.makeGroup()
+    const open = (configuration: string) => fleet.open({ config: { configuration } })
+    assert.deepEqual(await open('careful').ensure(await fleet.release('1'), fleet.context()), { ok: true })
+    const [deployment] = await fleet.deployments()
+    assert.equal(deployment?.deploymentConfigName, 'careful')
+
+    const request = await fleet.release('2')
+    const why = async (name: string, asked = request) =>
+      ((await open(name).objectionsTo?.(asked, inTime())) ?? []).map(({ message }) => message)
+    assert.deepEqual(await why('reckless'), [
+      'a rollout without downtime cannot be promised: the deployment configuration reckless may change all instances at once',
+    ])
+    assert.deepEqual(await why('reckless', { ...request, strategy: 'all-at-once' }), [])
+    assert.deepEqual(await why('strict'), [
+      'the deployment configuration strict keeps all 2 healthy: none may be changed',
+    ])
+    assert.deepEqual(await why('missing'), [], 'a stack may make it')
+    await assert.rejects(open('missing').ensure(request, fleet.context()), {
+      kind: 'refused',
+      code: 'NO_DEPLOYMENT_CONFIGURATION',
+    })
+    assert.equal((await fleet.deployments()).length, 1)
+  })
+
   test('variables are refused, since CodeDeploy hands its scripts none', async () => {
     await fleet.makeGroup()
     const request = await fleet.release('1')

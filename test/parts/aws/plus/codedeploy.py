@@ -2,7 +2,8 @@
 
 Wishes: `instances` (ids), `fails` and `never_ends` (true, or which instance and event; a revision that went well in the
 group once is well), `no_instances`, `at_once` (a look sees the end),
-`keeps_old` (blue-green: old instances are not yet taken away). A test that deploys past Trunkline uses the same API.
+`keeps_old` (blue-green: old instances are not yet taken away), `configurations` (deployment configurations that somebody
+made: name to `minimumHealthyHosts`). A test that deploys past Trunkline uses the same API.
 """
 from typing import Any
 
@@ -42,6 +43,31 @@ class DeploymentNotStartedException(CodeDeployException):
 
     def __init__(self) -> None:
         super().__init__("DeploymentNotStartedException", "The specified deployment has not started.")
+
+
+class DeploymentConfigDoesNotExistException(CodeDeployException):
+    code = 400
+
+    def __init__(self, name: str):
+        super().__init__("DeploymentConfigDoesNotExistException", f"No deployment configuration found for name: {name}")
+
+
+_own_configurations = {
+    "CodeDeployDefault.OneAtATime": {"type": "HOST_COUNT", "value": 1},
+    "CodeDeployDefault.HalfAtATime": {"type": "FLEET_PERCENT", "value": 50},
+    "CodeDeployDefault.AllAtOnce": {"type": "HOST_COUNT", "value": 0},
+}
+
+
+def _configuration(name: str) -> dict[str, Any]:
+    known = {**_own_configurations, **wishes("codedeploy").get("configurations", {})}
+    if name not in known:
+        raise DeploymentConfigDoesNotExistException(name)
+    return {"deploymentConfigName": name, "computePlatform": "Server", "minimumHealthyHosts": known[name]}
+
+
+def get_deployment_config(self: CodeDeployResponse) -> Any:
+    return ActionResult({"deploymentConfigInfo": _configuration(self._get_param("deploymentConfigName"))})
 
 
 def _instances(deployment: DeploymentInfo) -> list[dict[str, Any]]:
@@ -188,6 +214,11 @@ def create_deployment(self: CodeDeployBackend, application_name: str, deployment
                 f"The Deployment Group '{deployment_group_name}' already has an active Deployment '{other.deployment_id}'"
             )
     id = _create_deployment(self, application_name, deployment_group_name, *rest, **named)
+    try:
+        _configuration(str(self.deployments[id].deployment_config_name or "CodeDeployDefault.OneAtATime"))
+    except DeploymentConfigDoesNotExistException:
+        del self.deployments[id]
+        raise
     tell("codedeploy", {"created": id, "configuration": str(self.deployments[id].deployment_config_name)})
     return id
 
@@ -288,6 +319,7 @@ CodeDeployBackend.get_deployment = get_deployment
 CodeDeployBackend.batch_get_deployments = batch_get_deployments
 CodeDeployBackend.get_deployment_group = get_deployment_group
 CodeDeployBackend.create_deployment = create_deployment
+CodeDeployResponse.get_deployment_config = get_deployment_config
 CodeDeployResponse.stop_deployment = stop_deployment
 CodeDeployResponse.continue_deployment = continue_deployment
 CodeDeployResponse.list_deployment_targets = list_deployment_targets

@@ -99,7 +99,7 @@ function buildService(name: string, service: ServiceDocument): Service {
 function buildRun(service: string, run: RunDocument): Run {
   if (run.kind === 'lambda') return run
   if (run.kind === 'serverless') return { ...run, files: run.files.map((path) => fillIn(path, { service })) }
-  if (run.kind === 'appspec' || run.kind === 'site') return run
+  if (run.kind === 'appspec' || run.kind === 'site' || run.kind === 'pipeline') return run
   if (run.kind === 'cloudformation') return fillStack(service, run)
   if (run.kind === 'terraform')
     return { ...run, variableFiles: run.variableFiles.map((path) => fillIn(path, { service })) }

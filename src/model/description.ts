@@ -16,8 +16,8 @@ export function descriptionOf(run: Run | null): RunDescription | null {
   if (run.kind === 'cloudformation') return { files: run.parameterFiles, images: run.code }
   if (run.kind === 'terraform') return { files: run.variableFiles, images: {} }
   if (run.kind === 'serverless') return { files: [run.config, ...run.files], images: {} }
-  if (run.kind === 'appspec' || run.kind === 'lambda' || run.kind === 'site' || run.kubernetes === undefined)
-    return null
+  if (run.kind === 'appspec' || run.kind === 'lambda' || run.kind === 'site' || run.kind === 'pipeline') return null
+  if (run.kubernetes === undefined) return null
   const ofTask = run.kind === 'container' && run.ecs !== undefined ? [run.ecs.taskDefinition] : []
   return { files: [...describedBy(run.kubernetes), ...ofTask], images: run.kubernetes.images }
 }

@@ -2,6 +2,7 @@
 export * from './aws.ts'
 export * from './cloudformation.ts'
 export * from './codedeploy.ts'
+export * from './codepipeline.ts'
 export * from './description.ts'
 export * from './ecs.ts'
 export * from './environment.ts'

@@ -5,6 +5,7 @@
 import type { AwsAccess } from './aws.ts'
 import type { CloudFormationConfig, CloudFormationRun } from './cloudformation.ts'
 import type { CodeDeployConfig } from './codedeploy.ts'
+import type { CodePipelineConfig, PipelineRun } from './codepipeline.ts'
 import type { EcsConfig, EcsRun } from './ecs.ts'
 import type { EnvironmentName, ServiceName, TargetName } from './identity.ts'
 import type { GitOpsConfig, KubernetesConfig, KubernetesRun } from './kubernetes.ts'
@@ -176,6 +177,7 @@ export type Run =
   | CloudFormationRun
   | TerraformRun
   | SiteRun
+  | PipelineRun
 
 /** Deployed in place by the scripts of its artifact, as AWS CodeDeploy does it: what they start is none of ours. */
 export type AppspecRun = {
@@ -303,6 +305,7 @@ export type TargetConfig =
   | { kind: 'cloudformation'; cloudformation: CloudFormationConfig }
   | { kind: 'terraform'; terraform: TerraformConfig }
   | { kind: 'codedeploy'; codedeploy: CodeDeployConfig }
+  | { kind: 'codepipeline'; codepipeline: CodePipelineConfig }
   | { kind: 'site'; site: SiteConfig }
   | { kind: 'ecs'; ecs: EcsConfig }
 

@@ -177,15 +177,14 @@ export function approvalGate(facts: ApprovalFacts): GateDecision {
   const rule = facts.policy.approval ?? (facts.losses.length > 0 ? { quorum: 1, by: [] } : null)
   if (rule === null) return pass
   const reasons: Reason[] = facts.losses.map(lossReason)
-  const counted = new Set<string>()
+  const counted = approversOf(facts)
   for (const approval of facts.approvals) {
     const refusal = whyNotCounted(approval, facts)
-    if (refusal === null) counted.add(approval.actor.email.toLowerCase())
-    else reasons.push(refusal)
+    if (refusal !== null) reasons.push(refusal)
   }
-  if (counted.size >= rule.quorum) return pass
+  if (counted.length >= rule.quorum) return pass
   reasons.push(...(facts.refused ?? []))
-  const missing = rule.quorum - counted.size
+  const missing = rule.quorum - counted.length
   const by = rule.by.length > 0 ? ` of ${rule.by.join(', ')}` : ''
   reasons.unshift(
     reason(
@@ -198,6 +197,12 @@ export function approvalGate(facts: ApprovalFacts): GateDecision {
     ),
   )
   return wait(reasons)
+}
+
+/** Whose approvals of this very plan count, each once. */
+export function approversOf(facts: ApprovalFacts): Actor[] {
+  const counted = facts.approvals.filter((approval) => whyNotCounted(approval, facts) === null)
+  return [...new Map(counted.map(({ actor }) => [actor.email.toLowerCase(), actor])).values()]
 }
 
 const lossReason = ({ service, change }: Loss): Reason => {

@@ -6,6 +6,7 @@ import type {
   Digest,
   EnvironmentName,
   Fingerprint,
+  PlanHash,
   Preview,
   Reason,
   RolloutStrategy,
@@ -112,6 +113,8 @@ export type DeploymentNote = {
   id: DeploymentId
   candidate: Candidate
   actor: Actor
+  /** Absent where nobody had to approve, and where one that was cut short is gone on with: history knows who did. */
+  approved?: { plan: PlanHash; by: readonly Actor[] }
   /** Rollouts on the same target that may begin when this one may, itself among them. */
   together: ReadonlyArray<{ service: ServiceName; artifact: Digest }>
 }

@@ -54,6 +54,10 @@ const openers: TargetOpeners = {
     const { createCodeDeployTarget } = await import('./codedeploy/index.ts')
     return createCodeDeployTarget({ config: codedeploy, ...inAws('codedeploy', surroundings) })
   },
+  codepipeline: async ({ codepipeline }, surroundings) => {
+    const { createCodePipelineTarget } = await import('./codepipeline/index.ts')
+    return createCodePipelineTarget({ config: codepipeline, ...inAws('codepipeline', surroundings) })
+  },
   ecs: async ({ ecs }, surroundings) => {
     const { createEcsTarget } = await import('./ecs/index.ts')
     return createEcsTarget({ config: ecs, ...inAws('ecs', surroundings) })

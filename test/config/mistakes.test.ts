@@ -365,7 +365,7 @@ describe('words of a later version', () => {
       mistake: 'a target',
       text: stage('    target: { cloudrun: { region: shop } }\n'),
       problems: [
-        '7:15 NOT_AVAILABLE target `cloudrun` is not available in this version of Trunkline (available: fleet, kubernetes, gitops, lambda, cloudformation, terraform, codedeploy, site, ecs)',
+        '7:15 NOT_AVAILABLE target `cloudrun` is not available in this version of Trunkline (available: fleet, kubernetes, gitops, lambda, cloudformation, terraform, codedeploy, codepipeline, site, ecs)',
       ],
     },
   ])

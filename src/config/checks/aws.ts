@@ -8,6 +8,7 @@ const inAws: ReadonlySet<string> = new Set<TargetConfig['kind']>([
   'lambda',
   'cloudformation',
   'codedeploy',
+  'codepipeline',
   'site',
   'ecs',
 ])

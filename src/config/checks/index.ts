@@ -4,6 +4,7 @@ import type { Check } from './check.ts'
 import { checkCycles } from './cycles.ts'
 import { checkEnvironments } from './environments.ts'
 import { checkOutputs } from './outputs.ts'
+import { checkPipelines } from './pipelines.ts'
 import { checkPlatforms } from './platforms.ts'
 import { checkRoutes } from './routes.ts'
 import { checkServices } from './services.ts'
@@ -23,6 +24,7 @@ export const checks: readonly Check[] = [
   checkEnvironments,
   checkOutputs,
   checkPlatforms,
+  checkPipelines,
   checkAws,
   checkSigners,
   checkWorkplace,

@@ -49,6 +49,11 @@ const platforms: Record<
     runs: ['appspec'],
     hint: 'CodeDeploy takes a bundle or a zip with an `appspec.yml`: `run: { appspec: appspec.yml }`',
   },
+  codepipeline: {
+    artifacts: ['zip', 'bundle', 'image', 'dockerfile'],
+    runs: ['pipeline', 'appspec', 'command', 'container', 'lambda', 'serverless', 'site'],
+    hint: 'infrastructure shows its previews and outputs on a target of its own: `cloudformation`, `terraform`',
+  },
   ecs: {
     artifacts: ['image', 'dockerfile'],
     runs: ['command', 'container'],
@@ -78,6 +83,7 @@ const runWords: Record<RunKind, string> = {
   cloudformation: 'is a stack of CloudFormation',
   terraform: 'is applied by Terraform',
   site: 'is a static site',
+  pipeline: 'is deployed by a pipeline',
 }
 
 export const checkPlatforms: Check = function* (context) {

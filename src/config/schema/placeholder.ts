@@ -6,7 +6,7 @@ const known = ['project', 'environment', 'service'] as const
 export type Placeholder = (typeof known)[number]
 
 /** A placeholder that means nothing here; null where there is none. */
-export function unknownPlaceholder(text: string, allowed: readonly Placeholder[] = known): Mistake | null {
+export function unknownPlaceholder(text: string, allowed: readonly string[] = known): Mistake | null {
   const unknown = [...text.matchAll(/\{([^}]*)\}/g)].find(([, name]) => !allowed.some((word) => word === name))
   if (unknown === undefined) return null
   const words = allowed.map((word) => `{${word}}`)

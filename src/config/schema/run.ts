@@ -6,6 +6,7 @@ import type {
   CommandRun,
   ContainerRun,
   LambdaRun,
+  PipelineRun,
   ServerlessRun,
   SiteRun,
   TerraformRun,
@@ -17,6 +18,7 @@ import { type KubernetesRunDocument, kubernetesRunSchema } from './kubernetes-ru
 import { lambdaRunSchema } from './lambda-run.ts'
 import { portVariableSchema } from './name.ts'
 import { pathSchema } from './path.ts'
+import { pipelineRun } from './pipeline-run.ts'
 import { serverlessRunSchema } from './serverless-run.ts'
 import { flag, listOf, mustBe, object, textWith, wholeNumber } from './shapes.ts'
 import { siteRun } from './site-run.ts'
@@ -31,6 +33,7 @@ export type RunDocument =
   | CloudFormationRun
   | TerraformRun
   | SiteRun
+  | PipelineRun
   | Described<ContainerRun>
   | (Omit<CommandRun, 'kubernetes'> & { kubernetes?: KubernetesRunDocument })
 
@@ -169,10 +172,11 @@ export const runSchema = z.union(
     cloudformationRun,
     terraformRun,
     siteRun,
+    pipelineRun,
   ],
   {
     error: mustBe(
-      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless`, `cloudformation`, `terraform` or `site`',
+      'a command, or a mapping with `command`, `container`, `kubernetes`, `appspec`, `lambda`, `serverless`, `cloudformation`, `terraform`, `site` or `pipeline`',
     ),
   },
 )

@@ -6,10 +6,11 @@
 
 import type { NewEvent } from '../../ledger/index.ts'
 import { isNamedSame, isSameAttempt } from '../../ledger/index.ts'
-import type { ActiveDeployment, DeploymentPlan, Reason, Waiting } from '../../model/index.ts'
+import type { ActiveDeployment, Actor, DeploymentPlan, Reason, Waiting } from '../../model/index.ts'
 import { reason, reasonOfError, TrunklineError } from '../../model/index.ts'
 import {
   approvalGate,
+  approversOf,
   holdGate,
   lossesOf,
   planDeployment,
@@ -184,9 +185,10 @@ async function deployUnderLease(
   if (early?.action === 'wait') return await wait(engine, session, request, null, early, older)
   if (gathered.problems.length > 0)
     return await cannotAct(engine, session, request, gathered.problems, { resumes, older })
+  let approvedBy: readonly Actor[] = []
   if (resumes === null || wouldDoOther(plan, resumes)) {
     const { approvals, refused } = await session.approvals()
-    const approval = approvalGate({
+    const approvalFacts = {
       policy,
       people: request.project.people,
       approvals,
@@ -197,13 +199,22 @@ async function deployUnderLease(
       waitingCovers: session.state().waiting?.covers ?? null,
       author: candidate.author,
       nowMs: engine.world.clock.now(),
-    })
+    }
+    const approval = approvalGate(approvalFacts)
     if (approval.action === 'wait') return await wait(engine, session, request, plan, approval, older)
+    approvedBy = approversOf(approvalFacts)
   }
   // What came into the queue while a deployment was under way is newer than that, whoever goes on with it.
   const replaced = resumes === null ? older : null
   const earlier = await builtEarlier(engine, request, snapshot)
-  return await runDeployment(engine, session, request, { plan, gathered, resumes, older: replaced, earlier })
+  return await runDeployment(engine, session, request, {
+    plan,
+    gathered,
+    approvedBy,
+    resumes,
+    older: replaced,
+    earlier,
+  })
 }
 
 /** What a platform would do now is not what the deployment was begun to do: who agreed to that has not agreed to this. */

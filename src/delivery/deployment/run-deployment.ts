@@ -2,6 +2,7 @@
 import type { NewEvent } from '../../ledger/index.ts'
 import type {
   ActiveDeployment,
+  Actor,
   DeploymentId,
   DeploymentPlan,
   Reaction,
@@ -28,6 +29,7 @@ import { settlingReplaced } from './settle-unfinished.ts'
 export type PlannedDeployment = {
   plan: DeploymentPlan
   gathered: GatheredFacts
+  approvedBy: readonly Actor[]
   /** A deployment that was begun before and is gone on with. */
   resumes: ActiveDeployment | null
   /** What waited when the lease was taken. */
@@ -52,7 +54,7 @@ export async function runDeployment(
 ): Promise<EnvironmentResult> {
   const { policy, candidate } = request
   const { world } = engine
-  const { plan, gathered, resumes } = planned
+  const { plan, gathered, approvedBy, resumes } = planned
   const id = resumes?.id ?? (`d-${policy.name}-${world.random.hex(6)}` as DeploymentId)
   const run: Run = { ...planned, engine, session, request, id, startedMs: world.clock.monotonicMs() }
   world.progress({
@@ -73,6 +75,7 @@ export async function runDeployment(
       candidate,
       plan,
       gathered,
+      approvedBy,
       hookDecision: request.hookDecision,
     })
   } catch (error) {

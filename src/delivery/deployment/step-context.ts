@@ -1,5 +1,12 @@
 /** What every step of a deployment works with. */
-import type { Candidate, DeploymentId, DeploymentPlan, EnvironmentPolicy, ServiceName } from '../../model/index.ts'
+import type {
+  Actor,
+  Candidate,
+  DeploymentId,
+  DeploymentPlan,
+  EnvironmentPolicy,
+  ServiceName,
+} from '../../model/index.ts'
 import type { DeploymentNote, TargetContext } from '../../ports/index.ts'
 import type { Engine } from '../engine.ts'
 import type { Session } from '../session.ts'
@@ -16,6 +23,8 @@ export type DeploymentRun = {
   id: DeploymentId
   candidate: Candidate
   plan: DeploymentPlan
+  /** Of this plan, when it was begun. */
+  approvedBy: readonly Actor[]
   gathered: GatheredFacts
   hookDecision: HookDecision
 }
@@ -35,14 +44,15 @@ export function contextFor({ run, signal, log }: StepContext, step: string, serv
   }
 }
 
-function noteOf({ engine, id, candidate, plan }: DeploymentRun, step: string): DeploymentNote {
+function noteOf({ engine, id, candidate, plan, approvedBy }: DeploymentRun, step: string): DeploymentNote {
   const rollouts = plan.steps.filter((known) => known.kind === 'rollout')
   const own = rollouts.find((known) => known.id === step)
   const needs = JSON.stringify(own?.needs)
   const together = rollouts
     .filter((known) => known.target === own?.target && JSON.stringify(known.needs) === needs)
     .map(({ service, desired }) => ({ service, artifact: desired.artifact }))
-  return { id, candidate, actor: engine.world.actor, together }
+  const approved = approvedBy.length > 0 ? { approved: { plan: plan.hash, by: approvedBy } } : {}
+  return { id, candidate, actor: engine.world.actor, together, ...approved }
 }
 
 /** Addresses and outputs may be new since the plan was made: those of all services, or of those that are named. */

@@ -4,6 +4,7 @@ import type { TargetConfig } from '../../../model/index.ts'
 import { exactlyOne, type LaterWords, object } from '../shapes.ts'
 import { cloudformationSchema } from './cloudformation.ts'
 import { codedeploySchema } from './codedeploy.ts'
+import { codepipelineSchema } from './codepipeline.ts'
 import { ecsSchema } from './ecs.ts'
 import { fleetSchema } from './fleet.ts'
 import { gitopsSchema } from './gitops.ts'
@@ -21,6 +22,7 @@ const targetSchemas = {
   cloudformation: cloudformationSchema.optional().describe('Stacks of AWS CloudFormation.'),
   terraform: terraformSchema.optional().describe('Infrastructure that Terraform or OpenTofu applies.'),
   codedeploy: codedeploySchema.optional().describe('Virtual machines, through AWS CodeDeploy.'),
+  codepipeline: codepipelineSchema.optional().describe('What a pipeline of AWS CodePipeline deploys.'),
   site: siteSchema.optional().describe('Static sites in S3, behind CloudFront.'),
   ecs: ecsSchema.optional().describe('Services of AWS ECS, on Fargate or on instances.'),
 }

@@ -1,8 +1,12 @@
 /**
  * `npm run lab -- cluster registry`: a Kubernetes and a registry on this machine to try things on, made of the tests'
- * own parts. Prints one line of JSON that says where they are, and ends with its standard input.
+ * own parts; `npm run lab -- aws`: an emulator of AWS. Prints one line of JSON that says where they are, and ends with its
+ * standard input.
  */
 
+import { join } from 'node:path'
+import { awsMissing, startAws } from '../test/parts/aws/aws.ts'
+import { oslsFolder, oslsMissing } from '../test/parts/aws/osls.ts'
 import { startHasura } from '../test/parts/hasura.ts'
 import { startArgoCd } from '../test/parts/kubernetes/argocd.ts'
 import { kubernetesMissing, startCluster } from '../test/parts/kubernetes/cluster.ts'
@@ -35,10 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   const place = await start()
   console.log(JSON.stringify(place))
-  if (process.stdin.isTTY) {
-    console.error('It runs until Ctrl-D or Ctrl-C. Containers are played, not run: nothing answers at their addresses.')
-    if (place.kubeconfig !== null) console.error(`export KUBECONFIG=${place.kubeconfig}`)
-  }
+  if (process.stdin.isTTY) for (const line of hints(place)) console.error(line)
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   await end(1)
@@ -52,15 +53,20 @@ function missing(): string[] {
     wanted.has('cluster') && kubernetesToolsMissing(),
     wanted.has('registry') && registryMissing(),
     wanted.has('hasura') && postgresMissing(),
+    wanted.has('aws') && awsMissing(),
+    wanted.has('osls') && oslsMissing(),
   ]
   return [...new Set(found.filter((problem) => problem !== false))]
 }
 
 async function start() {
-  const [registry, cluster] = await Promise.all([
+  const [registry, cluster, aws] = await Promise.all([
     wanted.has('registry') ? keep(startRegistry()) : null,
     wanted.has('cluster') ? keep(startCluster()) : null,
+    wanted.has('aws') ? keep(startAws()) : null,
   ])
+  // Nobody wants to wait here for what an emulator only pretends to be busy with.
+  for (const service of ['cloudformation', 'codedeploy']) await aws?.wish(service, { at_once: true })
   if (cluster !== null && wanted.has('argocd')) await keep(startArgoCd(cluster))
   if (cluster !== null && wanted.has('knative')) await keep(startKnative(cluster))
   if (cluster !== null && wanted.has('jobs')) await keep(startJobRunner(cluster))
@@ -69,11 +75,31 @@ async function start() {
     registry: registry?.host ?? null,
     helm: helm(),
     kubectl: kubectl(),
+    aws: aws === null ? null : { endpoint: aws.endpoint, account: aws.account, environment: aws.environment },
+    osls: wanted.has('osls') ? join(oslsFolder(), 'node_modules', '.bin', 'osls') : null,
     standIns: {
       ...(wanted.has('hasura') ? await hasuras() : {}),
       ...(wanted.has('slack') ? { slack: (await keep(startSlack())).url } : {}),
     },
   }
+}
+
+/** What a person at a terminal may want to type next. */
+function hints({ kubeconfig, aws, osls }: Awaited<ReturnType<typeof start>>): string[] {
+  return [
+    'It runs until Ctrl-D or Ctrl-C.',
+    ...(kubeconfig === null
+      ? []
+      : ['Containers are played, not run: nothing answers at their addresses.', `export KUBECONFIG=${kubeconfig}`]),
+    ...(aws === null
+      ? []
+      : [
+          `The emulator of AWS is account ${aws.account}; test/parts/aws/README.md says what it cannot do.`,
+          ...Object.entries(aws.environment).map(([name, value]) => `export ${name}=${value}`),
+          `In trunkline.yaml: aws: { region: ${aws.environment['AWS_REGION']}, account: "${aws.account}", endpoint: "${aws.endpoint}" }`,
+        ]),
+    ...(osls === null ? [] : [`The Serverless framework: ${osls}`]),
+  ]
 }
 
 /** One for each environment of the loyalty backend; the admin secret is `local`. */

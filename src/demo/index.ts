@@ -10,6 +10,7 @@ export const stories: Record<string, () => Promise<Story>> = {
   'microservices-shop': async () => (await import('./stories/microservices-shop.ts')).microservicesShop,
   'branch-per-environment': async () => (await import('./stories/branch-per-environment.ts')).branchPerEnvironment,
   'trunk-based-promotion': async () => (await import('./stories/trunk-based-promotion/index.ts')).trunkBasedPromotion(),
+  'ec2-fleet': async () => (await import('./stories/ec2-fleet/index.ts')).ec2Fleet(),
   'loyalty-backend': async () => (await import('./stories/loyalty-backend.ts')).loyaltyBackend,
 }
 export const defaultExample = 'microservices-shop'
@@ -170,6 +171,7 @@ async function addresses(story: Story, playground: OpenedPlayground): Promise<Re
 /** What a viewer may look at while it still runs. */
 const sights = async (story: Story, playground: OpenedPlayground): Promise<Record<string, string>> => ({
   ...(await addresses(story, playground)),
+  ...(await story.sights?.()),
   ...(playground.lab === null || playground.lab.kubeconfig === '' ? {} : { kubeconfig: playground.lab.kubeconfig }),
 })
 

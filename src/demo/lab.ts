@@ -1,6 +1,6 @@
 /**
- * What a story of clusters plays on: a real API server with its controllers and a real registry, started by
- * `scripts/lab.ts` of a checkout as a process of its own, which ends when its standard input does.
+ * What a story of clusters or of AWS plays on: a real API server with its controllers and a real registry, an emulator of
+ * AWS; started by `scripts/lab.ts` of a checkout as a process of its own, which ends when its standard input does.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import * as z from 'zod'
 import { erroredError } from '../model/index.ts'
 import { programFolder } from '../program/index.ts'
 
-export type LabPart = 'cluster' | 'registry' | 'argocd' | 'knative' | 'jobs' | 'hasura' | 'slack'
+export type LabPart = 'cluster' | 'registry' | 'argocd' | 'knative' | 'jobs' | 'hasura' | 'slack' | 'aws' | 'osls'
 
 export type Lab = {
   readonly kubeconfig: string
@@ -19,9 +19,20 @@ export type Lab = {
   readonly registry: string
   /** Folders of helm and kubectl, for PATH. */
   readonly tools: readonly string[]
+  /** Null where the story did not ask for it. */
+  readonly aws: LabAws | null
+  /** The Serverless framework's command; empty without. */
+  readonly osls: string
   /** Addresses of what stands in for others' services: `hasura/stag`, `slack`. */
   readonly standIns: Readonly<Record<string, string>>
   stop(): Promise<void>
+}
+
+export type LabAws = {
+  readonly endpoint: string
+  readonly account: string
+  /** Variables that lead there, with keys that open nothing anywhere else. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
 const placeSchema = z.object({
@@ -29,6 +40,10 @@ const placeSchema = z.object({
   registry: z.string().nullable(),
   helm: z.string(),
   kubectl: z.string(),
+  aws: z
+    .object({ endpoint: z.string(), account: z.string(), environment: z.record(z.string(), z.string()) })
+    .nullable(),
+  osls: z.string().nullable(),
   standIns: z.record(z.string(), z.string()),
 })
 
@@ -68,19 +83,21 @@ export async function openLab(
   const patience = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)])
   try {
     const line = await firstLine(child.stdout, exited, patience)
-    if (line === null) throw missingOrBroken(child.exitCode, said)
-    const { kubeconfig, registry, helm, kubectl, standIns } = placeSchema.parse(JSON.parse(line))
+    if (line === null) throw missingOrBroken(parts, child.exitCode, said)
+    const { kubeconfig, registry, helm, kubectl, aws, osls, standIns } = placeSchema.parse(JSON.parse(line))
     return {
       kubeconfig: kubeconfig ?? '',
       registry: registry ?? '',
       tools: [dirname(helm), dirname(kubectl)],
+      aws,
+      osls: osls ?? '',
       standIns,
       stop,
     }
   } catch (error) {
     await stop()
     if (patience.aborted && !signal.aborted) {
-      throw erroredError('DEMO_LAB', `the cluster did not start within ${startTimeoutMs / 1000} s. ${lastLine(said)}`)
+      throw erroredError('DEMO_LAB', `${listed(parts)}: not up within ${startTimeoutMs / 1000} s. ${lastLine(said)}`)
     }
     throw error
   }
@@ -101,8 +118,8 @@ async function firstLine(
   }
 }
 
-function missingOrBroken(exitCode: number | null, said: string) {
-  if (exitCode !== partMissing) return erroredError('DEMO_LAB', `the cluster did not start: ${lastLine(said)}`)
+function missingOrBroken(parts: readonly LabPart[], exitCode: number | null, said: string) {
+  if (exitCode !== partMissing) return erroredError('DEMO_LAB', `${listed(parts)}: not up. ${lastLine(said)}`)
   const missing = said.trim().split('\n')
   return erroredError('PART_MISSING', `the story needs parts that are not on this machine: ${missing.join('; ')}`, {
     hint: 'get what is named in brackets and run it again',
@@ -119,5 +136,7 @@ const partNames: Record<LabPart, string> = {
   jobs: 'a node that runs Jobs',
   hasura: 'PostgreSQL',
   slack: 'a stand-in for Slack',
+  aws: 'an emulator of AWS',
+  osls: 'the Serverless framework',
 }
 const listed = (parts: readonly LabPart[]): string => parts.map((part) => partNames[part]).join(', ')

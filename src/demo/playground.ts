@@ -53,7 +53,7 @@ export type Playground = {
 }
 
 export type PlaygroundOptions = {
-  story: Pick<Story, 'example' | 'variables' | 'lab' | 'labAtLeast' | 'branch' | 'fit' | 'end'>
+  story: Pick<Story, 'example' | 'variables' | 'lab' | 'labElse' | 'branch' | 'fit' | 'end'>
   environment: NodeJS.ProcessEnv
   signal: AbortSignal
   show(line: string): void
@@ -91,17 +91,20 @@ export async function openPlayground(options: PlaygroundOptions): Promise<Opened
   }
 }
 
-/** All that the story would like; where something is missing, what it cannot do without, and that is said. */
+/** All that the story would like; where something is missing, the most it can be told with, and that is said. */
 async function openLabFor(wanted: readonly LabPart[], { story, environment, signal, show }: PlaygroundOptions) {
-  try {
-    return await openLab(wanted, environment, signal)
-  } catch (error) {
-    const { labAtLeast } = story
-    if (labAtLeast === undefined || !(error instanceof TrunklineError) || error.code !== 'PART_MISSING') throw error
-    const lab = await openLab(labAtLeast, environment, signal)
-    show(`told with less: ${error.message}`)
-    return lab
+  const attempt = async (parts: readonly LabPart[], others: ReadonlyArray<readonly LabPart[]>): Promise<Lab> => {
+    try {
+      return await openLab(parts, environment, signal)
+    } catch (error) {
+      const [next, ...rest] = others
+      if (next === undefined || !(error instanceof TrunklineError) || error.code !== 'PART_MISSING') throw error
+      const lab = await attempt(next, rest)
+      if (parts === wanted) show(`told with less: ${error.message}`)
+      return lab
+    }
   }
+  return await attempt(wanted, story.labElse ?? [])
 }
 
 async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions): Promise<OpenedPlayground> {
@@ -252,15 +255,16 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
   return playground
 }
 
-/** Its programs are found first, and clusters are spoken to nowhere but in the lab. */
+/** Its programs are found first, and clusters and AWS are spoken to nowhere but in the lab. */
 const labEnvironment = (lab: Lab, { PATH = '' }: NodeJS.ProcessEnv) => ({
+  ...lab.aws?.environment,
   KUBECONFIG: lab.kubeconfig,
   PATH: [...lab.tools, PATH].join(delimiter),
 })
 
 /** What the caller has, made independent of its git configuration and of any CI that runs us. */
 function commandEnvironment(base: NodeJS.ProcessEnv, home: string): Record<string, string> {
-  const foreign = /^(GIT_|GITHUB_|GITLAB_|CI$|CI_|CIRCLE|CODEBUILD_|TRUNKLINE_|NODE_TEST)/
+  const foreign = /^(GIT_|GITHUB_|GITLAB_|CI$|CI_|CIRCLE|CODEBUILD_|AWS_|TRUNKLINE_|NODE_TEST)/
   const kept = Object.entries(base).filter(([name, value]) => value !== undefined && !foreign.test(name)) as Array<
     [string, string]
   >

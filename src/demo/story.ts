@@ -19,8 +19,8 @@ export type Story = {
   scene: string
   /** Parts that it needs beside Node, npm and git. */
   lab?: readonly LabPart[]
-  /** What it can do with where not all of these are on this machine; what is missing is said. */
-  labAtLeast?: readonly LabPart[]
+  /** What else it can be told with where not all of these are on this machine, the best first; what is missing is said. */
+  labElse?: ReadonlyArray<readonly LabPart[]>
   /** The branch of the first commit; default: `main`. */
   branch?: string
   /** The environments that a change sees first and last. */
@@ -29,6 +29,8 @@ export type Story = {
   frontDoor: { service: string; path: string } | null
   /** Where the front door of an environment is, for targets that know no addresses of services. */
   doors?(): Record<string, string>
+  /** What else may be looked at once all is told: names and addresses. */
+  sights?(): Promise<Record<string, string>>
   /** Variables of the process that delivers, as the example's README asks for them; `folder` is the story's to use. */
   variables(folder: string, lab: Lab | null): Record<string, string> | Promise<Record<string, string>>
   /** What has to be changed in the example for this machine, before its first commit. */

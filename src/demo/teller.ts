@@ -87,10 +87,11 @@ export function createTeller({ stream, style, isLive }: TellerOptions): DemoStag
     },
     async lingers(addresses, signal) {
       if (!isLive) return
+      const width = Math.max(...Object.keys(addresses).map((name) => name.length), 0) + 2
       say([pen.strong('It is all still running. Have a look:')])
       say(
         ...Object.entries(addresses).map(
-          ([environment, url]): Line => [pen.plain(`    ${environment.padEnd(8)}`), pen.accent(url)],
+          ([name, url]): Line => [pen.plain(`    ${name.padEnd(width)}`), pen.accent(url)],
         ),
       )
       say([pen.dim('Press Enter to end it.')])

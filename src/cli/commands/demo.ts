@@ -4,7 +4,7 @@ export const demo: Command = {
   name: 'demo',
   summary: 'Tell the guided story on this machine: from a push through stage and demo to production',
   detail:
-    'Everything happens in a temporary folder, on loopback, under load. It needs Node, npm and git; stories of clusters also what `npm run parts` of a checkout prepares.',
+    'Everything happens in a temporary folder, on loopback, under load. It needs Node, npm and git; stories of clusters and of AWS also what `npm run parts` of a checkout prepares. Examples with a story: microservices-shop, branch-per-environment, trunk-based-promotion, ec2-fleet, loyalty-backend.',
   options: [{ flags: '--example <name>', summary: "another example's story", default: 'microservices-shop' }],
   async run(invocation) {
     const { heldThroughout, tellStory } = await import('../../demo/index.ts')

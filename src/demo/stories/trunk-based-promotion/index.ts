@@ -11,7 +11,7 @@ export function trunkBasedPromotion(): Story {
     title: 'Two services, from main to production by tags and a manifest repository',
     scene: 'Real pushes, a real registry, Argo CD on a cluster where it is at hand, and people on it all the time.',
     lab: ['cluster', 'registry', 'argocd'],
-    labAtLeast: ['registry'],
+    labElse: [['registry']],
     route: { first: 'stage', last: 'prod' },
     frontDoor: { service: 'orders', path: '/products' },
     doors: set.doors,

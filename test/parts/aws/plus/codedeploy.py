@@ -1,12 +1,15 @@
 """CodeDeploy: deployments go a step at each look, instance after instance, and can be stopped. Moto's stay `Created`.
 
-Wishes: `instances` (ids), `fails` and `never_ends` (true, or which instance and event; a revision that went well in the
+Instances are those of the group's Auto Scaling groups, or what a wish says.
+
+Wishes: `instances` (ids), `agent` (scripts really run: codedeploy_agent.py), `fails` and `never_ends` (true, or which instance and event; a revision that went well in the
 group once is well), `no_instances`, `at_once` (a look sees the end),
 `keeps_old` (blue-green: old instances are not yet taken away), `configurations` (deployment configurations that somebody
 made: name to `minimumHealthyHosts`). A test that deploys past Trunkline uses the same API.
 """
 from typing import Any
 
+from moto.autoscaling.models import autoscaling_backends
 from moto.codedeploy import responses
 from moto.codedeploy.exceptions import CodeDeployException
 from moto.codedeploy.models import CodeDeployBackend, DeploymentGroup, DeploymentInfo
@@ -14,6 +17,7 @@ from moto.codedeploy.responses import CodeDeployResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 
+from . import codedeploy_agent
 from .wishes import tell, wishes
 
 _events = ["ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart", "ValidateService"]
@@ -73,12 +77,23 @@ def get_deployment_config(self: CodeDeployResponse) -> Any:
 def _instances(deployment: DeploymentInfo) -> list[dict[str, Any]]:
     """Made when first asked for, so that they stay with their deployment."""
     if not hasattr(deployment, "plus_instances"):
-        ids = [] if wishes("codedeploy").get("no_instances") else wishes("codedeploy").get("instances", ["i-0a1", "i-0b2"])
+        wanted = wishes("codedeploy").get("instances") or _scaled(deployment) or ["i-0a1", "i-0b2"]
+        ids = [] if wishes("codedeploy").get("no_instances") else wanted
         deployment.plus_instances = [
             {"id": id, "status": "Pending", "events": [{"lifecycleEventName": name, "status": "Pending"} for name in _events]}
             for id in ids
         ]
     return deployment.plus_instances
+
+
+def _scaled(deployment: DeploymentInfo) -> list[str]:
+    """Those that Auto Scaling has launched for the group."""
+    place = getattr(deployment, "plus_backend", None)
+    if place is None:
+        return []
+    groups = autoscaling_backends[place.account_id][place.region_name].autoscaling_groups
+    named = [groups[name] for name in deployment.deployment_group.auto_scaling_groups if name in groups]
+    return [state.instance.id for group in named for state in group.instance_states]
 
 
 def _of_group(backend: CodeDeployBackend, group: DeploymentGroup) -> list[DeploymentInfo]:
@@ -141,7 +156,12 @@ def _run_instance(backend: CodeDeployBackend, deployment: DeploymentInfo, instan
         if not proven and _applies(wanted.get("never_ends"), instance["id"], name):
             event["status"] = "InProgress"
             return
+        ran = codedeploy_agent.run(backend.account_id, deployment, instance["id"], name) if codedeploy_agent.plays() else None
         event["endTime"] = utcnow()
+        if ran is not None:
+            event.update({"status": "Failed", "diagnostics": ran})
+            instance["status"] = "Failed"
+            return
         if not proven and _applies(wanted.get("fails"), instance["id"], name):
             event["status"] = "Failed"
             event["diagnostics"] = {
@@ -163,6 +183,7 @@ def _waits(deployment: DeploymentInfo) -> bool:
 
 
 def _step(backend: CodeDeployBackend, deployment: DeploymentInfo) -> None:
+    deployment.plus_backend = backend
     if deployment.status == "Created":
         deployment.status = "Queued"
         return

@@ -11,7 +11,7 @@ test('each example that has a story is named by the help, and says in its README
     assert.ok(demo.detail?.includes(name), `the help names ${name}`)
     const readme = fileURLToPath(new URL(`../../examples/${name}/README.md`, import.meta.url))
     assert.ok(existsSync(readme), readme)
-    const command = name === 'microservices-shop' ? /trunkline demo/ : new RegExp(`trunkline demo --example ${name}`)
+    const command = name === 'microservices-shop' ? /trunkline demo/ : new RegExp(`demo (-- )?--example ${name}`)
     assert.match(await readFile(readme, 'utf8'), command)
   }
 })

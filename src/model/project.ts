@@ -94,7 +94,31 @@ export type BuildEnvironment = {
 
 export type Check = { run: string; timeoutMs: number; env: BuildEnvironment }
 
-export type Build = { run: string; timeoutMs: number; env: BuildEnvironment }
+export type Build = {
+  /** null: esbuild alone. */
+  run: string | null
+  /** Bundled after the command; absent: nothing is. */
+  esbuild?: EsbuildRecipe
+  timeoutMs: number
+  env: BuildEnvironment
+}
+
+/** What esbuild makes, all paths from the repository's root. */
+export type EsbuildRecipe = {
+  /** By the name of what is made, without its ending. */
+  entries: Record<string, string>
+  /** The folder it is made in. */
+  to: string
+  format: 'cjs' | 'esm'
+  /** `node22` */
+  target: string
+  /** Left to whoever runs it: `@aws-sdk/*`. */
+  external: string[]
+  sourcemap: 'linked' | 'external' | 'inline' | 'none'
+  minify: boolean
+  define: Record<string, string>
+  loader: Record<string, string>
+}
 
 export type ArtifactRecipe =
   /** A tar of the matching files below `from`, a folder of the build directory ('' is the whole); paths in it start there. */

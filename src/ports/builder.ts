@@ -3,6 +3,7 @@ import type {
   BuildEnvironment,
   CommitId,
   Digest,
+  EsbuildRecipe,
   InputHash,
   Prepare,
   ServiceName,
@@ -30,7 +31,13 @@ export type WorkRequest = {
 }
 
 export type CheckRequest = WorkRequest & { check: string; run: string; hash: InputHash }
-export type BuildRequest = WorkRequest & { run: string | null; recipe: ArtifactRecipe; hash: InputHash }
+export type BuildRequest = WorkRequest & {
+  run: string | null
+  /** Bundled after `run`, by the esbuild that the build has in its own `node_modules`. */
+  esbuild?: EsbuildRecipe
+  recipe: ArtifactRecipe
+  hash: InputHash
+}
 /** A command in a clean checkout of the commit, after `prepare`: verification, or a tool that deploys from there. */
 export type CheckoutRequest = {
   commit: CommitId

@@ -6,7 +6,15 @@ import * as z from 'zod'
 import { digestOfBytes } from '../artifacts/digest.ts'
 import { artifactManifest, emptyConfig } from '../artifacts/manifest.ts'
 import { canonicalJson } from '../hashing/index.ts'
-import { type ArtifactRecipe, type Digest, erroredError, type InputHash, type ObjectId, short } from '../model/index.ts'
+import {
+  type ArtifactRecipe,
+  type Digest,
+  type EsbuildRecipe,
+  erroredError,
+  type InputHash,
+  type ObjectId,
+  short,
+} from '../model/index.ts'
 import type { ArtifactStore, BuildRequest, CheckRequest, InputFile, PackedArtifact } from '../ports/index.ts'
 import { readDocument } from './stored-document.ts'
 import { digestSchema } from './ticket.ts'
@@ -37,6 +45,18 @@ const prepareSchema = z.strictObject({
   inputs: z.array(z.string()),
   timeoutMs: time,
   env: environment,
+})
+
+const esbuildSchema: z.ZodType<EsbuildRecipe> = z.strictObject({
+  entries: words,
+  to: z.string(),
+  format: z.enum(['cjs', 'esm']),
+  target: z.string(),
+  external: z.array(z.string()),
+  sourcemap: z.enum(['linked', 'external', 'inline', 'none']),
+  minify: z.boolean(),
+  define: words,
+  loader: words,
 })
 
 const selection = { from: z.string(), include: z.array(z.string()), exclude: z.array(z.string()) }
@@ -95,7 +115,12 @@ const orderSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     ...common,
     kind: z.literal('build'),
-    request: z.strictObject({ ...work, run: z.string().nullable(), recipe: recipeSchema }),
+    request: z.strictObject({
+      ...work,
+      run: z.string().nullable(),
+      esbuild: esbuildSchema.exactOptional(),
+      recipe: recipeSchema,
+    }),
   }),
 ])
 

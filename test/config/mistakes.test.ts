@@ -161,7 +161,7 @@ describe('mistaken keys', () => {
     {
       mistake: 'an empty value',
       text: `${web}    build:\n`,
-      problems: ['5:11 WRONG_TYPE `build` is empty: it must be a command, or a mapping with `run`'],
+      problems: ['5:11 WRONG_TYPE `build` is empty: it must be a command, or a mapping with `run` or `esbuild`'],
     },
   ])
 

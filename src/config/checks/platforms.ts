@@ -90,7 +90,7 @@ export const checkPlatforms: Check = function* (context) {
   const { document } = context
   for (const [name, service] of Object.entries(document.services)) {
     const { run } = service
-    if (run === undefined) continue
+    if (run === undefined || isBundledSomehow(name, service, context)) continue
     const packed = (ownerOf(name, context)?.artifact ?? defaultArtifact).kind
     for (const { environment, kind } of placesOf(service, context)) {
       const mistake = mistakeOf(name, run.kind ?? 'command', packed, { environment, kind })
@@ -101,6 +101,10 @@ export const checkPlatforms: Check = function* (context) {
   }
   yield* unreachableImages(context)
 }
+
+/** By esbuild, and nobody knows yet of what: its own mistake is enough. */
+const isBundledSomehow = (name: string, { build }: ServiceDocument, { keysAt }: CheckContext): boolean =>
+  build?.esbuild === undefined && keysAt(['services', name, 'build']).includes('esbuild')
 
 function mistakeOf(
   name: string,

@@ -29,6 +29,7 @@ type ServiceMistake = Mistake & { at: Array<string | number> }
 
 function* mistakesOf(name: string, service: ServiceDocument, context: CheckContext): Iterable<ServiceMistake> {
   yield* inputMistakes(name, service, context)
+  yield* buildMistakes(name, service, context)
   yield* artifactMistakes(service)
   if (service.run === undefined) return
   if (
@@ -83,6 +84,13 @@ const notFound = (path: string, at: Array<string | number>): ServiceMistake => (
   code: 'PATH_NOT_FOUND',
   message: `\`${path}\` is not in the repository`,
 })
+
+function* buildMistakes(name: string, { build }: ServiceDocument, { keysAt }: CheckContext): Iterable<ServiceMistake> {
+  if (build === undefined || build.run !== null || build.esbuild !== undefined) return
+  const isMeant = (key: string) => isMisspelt(key, 'run') || isMisspelt(key, 'esbuild') || key === 'esbuild'
+  if (keysAt(['services', name, 'build']).some(isMeant)) return
+  yield { at: ['build'], code: 'MISSING_KEY', message: '`build` builds nothing: it needs `run` or `esbuild`' }
+}
 
 function* artifactMistakes({ artifact, build }: ServiceDocument): Iterable<ServiceMistake> {
   if (artifact?.kind !== 'of' || build === undefined) return

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { BuildEnvironment } from '../../model/index.ts'
 import { commandSchema, plainValueSchema } from './command.ts'
 import { durationSchema } from './duration.ts'
+import { esbuildSchema } from './esbuild.ts'
 import { variableNameSchema } from './name.ts'
 import { patternSchema } from './path.ts'
 import { distinct, listOf, mappingOf, mustBe, object } from './shapes.ts'
@@ -26,17 +27,28 @@ const withBuildEnvironment = <Given extends { env: Record<string, string>; passE
   ...rest
 }: Given) => ({ ...rest, env: { set: env, pass: passEnv } satisfies BuildEnvironment })
 
-const commandObject = (id: string, title: string, description: string) =>
-  object({
-    run: commandSchema.describe(
-      'The command, run by a shell in a clean directory that holds the inputs and nothing else.',
-    ),
-    timeout: durationSchema.prefault('15m').describe('When it is killed and counts as failed.'),
-    ...buildEnvironmentShape,
-  }).meta({ id, title, description })
+const runSchema = commandSchema.describe(
+  'The command, run by a shell in a clean directory that holds the inputs and nothing else.',
+)
+const boundsShape = {
+  timeout: durationSchema.prefault('15m').describe('When it is killed and counts as failed.'),
+  ...buildEnvironmentShape,
+}
 
-const checkObject = commandObject('Check', 'Check', 'A command that must succeed before a release exists.')
-const buildObject = commandObject('Build', 'Build', 'The command that makes what the artifact is packed from.')
+const checkObject = object({ run: runSchema, ...boundsShape }).meta({
+  id: 'Check',
+  title: 'Check',
+  description: 'A command that must succeed before a release exists.',
+})
+const buildObject = object({
+  run: runSchema.optional(),
+  esbuild: esbuildSchema.optional(),
+  ...boundsShape,
+}).meta({
+  id: 'Build',
+  title: 'Build',
+  description: 'What makes what the artifact is packed from: a command, a bundle by esbuild, or one after the other.',
+})
 
 const withTimeout = <Given extends { timeout: number }>({ timeout, ...rest }: Given) => ({
   ...rest,
@@ -51,8 +63,8 @@ export const checkSchema = z
   .transform(withTimeout)
 
 export const buildSchema = z
-  .union([commandSchema.transform((run) => ({ run })).pipe(buildObject), buildObject], {
-    error: mustBe('a command, or a mapping with `run`'),
+  .union([commandSchema.transform((run): { run?: string | undefined } => ({ run })).pipe(buildObject), buildObject], {
+    error: mustBe('a command, or a mapping with `run` or `esbuild`'),
   })
   .transform(withBuildEnvironment)
   .transform(withTimeout)

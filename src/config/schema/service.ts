@@ -2,6 +2,7 @@
 import type * as z from 'zod'
 import { artifactSchema } from './artifact.ts'
 import { buildSchema, checkSchema } from './build.ts'
+import { buildAndArtifact } from './bundling.ts'
 import { plainValueSchema } from './command.ts'
 import { inputsSchema, patternsSchema } from './input.ts'
 import { labelSchema, nameSchema } from './name.ts'
@@ -35,15 +36,19 @@ export const serviceSchema = object({
     .describe('Commands that must succeed before a release exists, by name.'),
   build: buildSchema
     .optional()
-    .describe('The command that makes what the artifact is packed from. Without it the inputs are packed.'),
+    .describe('What makes what the artifact is packed from. Without it the inputs are packed.'),
   artifact: artifactSchema
     .optional()
-    .describe('What is packed. Without it: a bundle of everything in the build directory.'),
+    .describe(
+      'What is packed. Without it: where esbuild bundles, what it made, for a function as a zip; else a bundle of everything in the build directory.',
+    ),
   rebuild: plainValueSchema.optional().describe('A salt: changing it rebuilds, though no input changed.'),
   run: runSchema.optional().describe('How instances run.'),
   env: variablesSchema.describe('Variables its instances are given.'),
   deployAfter: serviceNames.describe('Services that are rolled out before this one.'),
   target: nameSchema.optional().describe('Which target of an environment runs it. Not needed where there is only one.'),
-}).meta({ id: 'Service', title: 'Service', description: 'A unit that is deployed on its own.' })
+})
+  .meta({ id: 'Service', title: 'Service', description: 'A unit that is deployed on its own.' })
+  .transform((service) => ({ ...service, ...buildAndArtifact(service) }))
 
 export type ServiceDocument = z.output<typeof serviceSchema>

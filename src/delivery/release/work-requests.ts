@@ -44,6 +44,7 @@ export function buildRequest(study: Study, step: BuildStep, artifacts: Record<Se
     needs,
     timeoutMs: service.build?.timeoutMs ?? packingTimeoutMs,
     run: service.build?.run ?? null,
+    ...(service.build?.esbuild && { esbuild: service.build.esbuild }),
     recipe: service.artifact,
     hash: step.hash,
   }

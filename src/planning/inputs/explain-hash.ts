@@ -152,6 +152,8 @@ function explainPart(name: string, was: string | undefined, is: string | undefin
   switch (kind) {
     case 'run':
       return reason('recipe-changed', `the command changed ${values}`)
+    case 'esbuild':
+      return reason('recipe-changed', `what esbuild bundles, or how, ${change}`)
     case 'artifact':
       return reason('recipe-changed', 'what goes into the artifact changed')
     case 'env':

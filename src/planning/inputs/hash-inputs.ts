@@ -61,7 +61,8 @@ export function hashInputs(request: HashRequest): InputHashes {
         parts: {
           ...world,
           ...environmentParts(service.build?.env, request),
-          run: service.build?.run,
+          run: service.build?.run ?? undefined,
+          esbuild: service.build?.esbuild && canonicalJson(service.build.esbuild),
           artifact: recipeText(service.artifact),
           packer: packerVersion,
           rebuild: service.rebuild ?? undefined,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { PathChange, Project } from '../../../src/model/index.ts'
+import type { EsbuildRecipe, PathChange, Project } from '../../../src/model/index.ts'
 import { createReuseExplanation, explainHash } from '../../../src/planning/inputs/index.ts'
 import { executable, type Files, hash, projectOf, select, serviceOf, submodule, treeOf } from './tiny-repository.ts'
 
@@ -46,6 +46,15 @@ const withBuild = (run: string) => ({
   services: { ...project.services, carts: { ...carts, build: { run, timeoutMs: 1, env: { set: {}, pass: [] } } } },
 })
 
+const esbuild: EsbuildRecipe = {
+  ...{ entries: { main: 'services/carts/main.ts' }, to: 'dist', format: 'cjs', target: 'node22', external: [] },
+  ...{ sourcemap: 'linked', minify: false, define: {}, loader: {} },
+}
+const withEsbuild = {
+  ...project,
+  services: { ...project.services, carts: { ...carts, build: carts.build && { ...carts.build, esbuild } } },
+}
+
 describe('the explanation of another hash', () => {
   const cases: Array<[what: string, after: Parameters<typeof why>[0], messages: string[]]> = [
     ['is empty where nothing counts', { files: { ...files, 'docs/x.md': 'X' } }, []],
@@ -78,6 +87,7 @@ describe('the explanation of another hash', () => {
         'the passed-through variable TOKEN is not declared any more',
       ],
     ],
+    ['names what esbuild is told', { project: withEsbuild }, ['what esbuild bundles, or how, was added']],
     [
       'names a passed-through variable',
       { values: { TOKEN: 'secret' } },

@@ -12,6 +12,8 @@ export type GraphOptions<Step extends GraphStep> = {
   concurrency: number
   /** null: none of its own. */
   laneOf?(step: Step): Lane | null
+  /** What a step waits for; default: its needs. */
+  needsOf?(step: Step): readonly string[]
   signal: AbortSignal
   /** Answers whether the step succeeded; `false` ends the run. Throwing ends it too, and is thrown on. */
   run(step: Step, signal: AbortSignal): Promise<boolean>
@@ -23,7 +25,7 @@ export type GraphOptions<Step extends GraphStep> = {
  */
 export async function runGraph<Step extends GraphStep>(
   steps: readonly Step[],
-  { concurrency, laneOf = () => null, signal, run }: GraphOptions<Step>,
+  { concurrency, laneOf = () => null, needsOf = ({ needs }) => needs, signal, run }: GraphOptions<Step>,
 ): Promise<Step | null> {
   const known = new Set(steps.map((step) => step.id))
   const done = new Set<string>()
@@ -64,7 +66,7 @@ export async function runGraph<Step extends GraphStep>(
       for (const step of waiting) {
         const lane = laneOf(step) ?? shared
         if ((busy.get(lane.name) ?? 0) >= lane.width) continue
-        if (step.needs.every((need) => done.has(need) || !known.has(need))) start(step, lane)
+        if (needsOf(step).every((need) => done.has(need) || !known.has(need))) start(step, lane)
       }
     }
     if (running.size === 0) break

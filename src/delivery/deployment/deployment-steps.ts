@@ -34,6 +34,7 @@ export async function executeDeployment(run: DeploymentRun): Promise<Execution> 
   await runGraph(plan.steps, {
     concurrency: engine.concurrency,
     laneOf: (step) => laneOf(step, targets),
+    needsOf: namesFirst(plan.steps),
     signal: session.signal,
     run: async (step, signal) => {
       if (step.kind !== 'tag' && step.kind !== 'verify') begun.set(step, 'under way')
@@ -46,6 +47,15 @@ export async function executeDeployment(run: DeploymentRun): Promise<Execution> 
     },
   })
   return failure === null ? null : withPartial(failure, begun, targets)
+}
+
+/**
+ * A name that another artifact has already is refused by a store whose tags cannot be moved: before anything is
+ * changed. It is no part of the plan, which an approval binds to: names are for people.
+ */
+function namesFirst(steps: readonly DeploymentStep[]): (step: DeploymentStep) => readonly string[] {
+  const naming = steps.filter(({ kind }) => kind === 'tag').map(({ id }) => id)
+  return ({ kind, needs }) => (kind === 'tag' || needs.length > 0 ? needs : naming)
 }
 
 type StepTargets = ReadonlyMap<TargetName, Pick<Target, 'rolloutsAtOnce' | 'writesAtOnce'>>

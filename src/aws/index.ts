@@ -4,4 +4,5 @@
  */
 export type { Aws, CallerIdentity, PageOptions, SendOptions } from './aws.ts'
 export { type AwsSurroundings, openAws } from './open-aws.ts'
+export { withPatience } from './patience.ts'
 export type { WaitOptions } from './wait-for.ts'

@@ -63,13 +63,17 @@ export async function watchOperation(parts: Parts, operation: Operation): Promis
   }
   try {
     const forEver = 3 * config.timeoutMs
-    const what = 'the stack to be at rest'
-    return await aws.waitFor({ what, look, timeoutMs: forEver, intervalMs: parts.lookEveryMs, signal: context.signal })
+    const what = `the stack ${nameIn(stackId)} to be at rest`
+    const { signal, log } = context
+    return await aws.waitFor({ what, look, timeoutMs: forEver, intervalMs: parts.lookEveryMs, signal, log })
   } catch (error) {
     if (context.signal.aborted && !isOusted(context.signal.reason)) await cancelAsAsked(parts, stackId, context)
     throw error
   }
 }
+
+/** Of a name too, or of an ARN: `arn:aws:cloudformation:eu-west-1:111122223333:stack/shop-stage/0a1b`. */
+const nameIn = (stackId: string): string => /:stack\/([^/]+)/.exec(stackId)?.[1] ?? stackId
 
 /** What a finished operation came to. */
 export async function verdictOf(

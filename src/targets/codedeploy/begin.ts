@@ -44,7 +44,7 @@ export async function beginOrJoin(
   const what = `${sayGroup(name)} to be free`
   // A look more than the bound, so that it says what was in the way.
   const timeoutMs = config.timeoutMs + 2 * lookEveryMs
-  return (await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal })).deploymentId
+  return (await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal, log })).deploymentId
 }
 
 const busy = (name: GroupName, other: DeploymentInfo) =>

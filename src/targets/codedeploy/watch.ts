@@ -29,7 +29,7 @@ export async function watchDeployment(parts: Parts, deploymentId: string, contex
     // What is stopped may end only when the scripts that are running do.
     const timeoutMs = 3 * config.timeoutMs
     const what = `the deployment ${deploymentId} to end`
-    return await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal })
+    return await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal, log: context.log })
   } catch (error) {
     if (signal.aborted && !isOusted(signal.reason)) await stopAsAsked(parts, deploymentId, context)
     throw error

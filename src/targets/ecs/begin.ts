@@ -56,7 +56,7 @@ async function standing(
     what: `${saySelf(parts, service)} to have gone back`,
     timeoutMs: config.timeoutMs,
     intervalMs: lookEveryMs,
-    signal,
+    ...{ signal, log },
     async look() {
       const found = await knownService(parts, service, signal)
       const brief = await newestDeployment(parts, service, signal)

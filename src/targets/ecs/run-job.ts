@@ -13,6 +13,7 @@ import {
   type Task,
   type TaskDefinition,
 } from '@aws-sdk/client-ecs'
+import { withPatience } from '../../aws/index.ts'
 import { createMasker } from '../../masking/masker.ts'
 import { erroredError, type Fingerprint, refusedError } from '../../model/index.ts'
 import type { Job, JobOutcome, TargetContext } from '../../ports/index.ts'
@@ -36,7 +37,7 @@ export async function runServiceJob(parts: Parts, job: Job, context: TargetConte
   const begun = (await readRevision(parts, familyFor(job), signal)) ?? (await prepare(parts, job, context))
   const task = (await taskOf(parts, job, signal)) ?? (await start(parts, job, begun, signal))
   log(`${job.name} runs as ${task.taskArn}`)
-  const ended = await toItsEnd(parts, job, task, signal)
+  const ended = await toItsEnd(parts, job, task, context)
   const outcome = await outcomeOf(parts, job, begun, ended, signal)
   for (const line of outcome.logTail) log(line)
   const value = outcome.kind === 'ended' ? String(outcome.exitCode) : timedOut
@@ -170,15 +171,21 @@ async function findTask(parts: Parts, cluster: string, startedBy: string, signal
 }
 
 /** null: it took longer than it may, and was stopped. */
-async function toItsEnd(parts: Parts, job: Job, { taskArn = '' }: Task, signal: AbortSignal): Promise<Task | null> {
+async function toItsEnd(
+  parts: Parts,
+  job: Job,
+  { taskArn = '' }: Task,
+  { signal, log }: Pick<TargetContext, 'signal' | 'log'>,
+): Promise<Task | null> {
   const { aws, clock, lookEveryMs } = parts
   const cluster = clusterOf(parts, job.service)
   const endMs = clock.monotonicMs() + job.timeoutMs
+  const ask = new DescribeTasksCommand({ cluster, tasks: [taskArn] })
+  const read = async () => (await aws.send(ecsOf(parts), ask, { signal })).tasks?.[0] ?? null
+  const { look } = withPatience(read, { what: `${job.name} to end`, clock, log })
   for (;;) {
-    const { tasks = [] } = await aws.send(ecsOf(parts), new DescribeTasksCommand({ cluster, tasks: [taskArn] }), {
-      signal,
-    })
-    if (tasks[0]?.lastStatus === 'STOPPED') return tasks[0]
+    const task = await look()
+    if (task?.lastStatus === 'STOPPED') return task
     if (clock.monotonicMs() >= endMs) {
       await stop(parts, cluster, taskArn, signal)
       return null

@@ -1,5 +1,6 @@
 /** A deployment of ECS, looked at until it has ended; one that should not go on is stopped, and goes back. */
 import type { Service, ServiceDeployment } from '@aws-sdk/client-ecs'
+import { withPatience } from '../../aws/index.ts'
 import { erroredError, isStaged, type Reason, reason } from '../../model/index.ts'
 import type { RolloutRequest, TargetContext } from '../../ports/index.ts'
 import { openLifecycle } from './lifecycle.ts'
@@ -30,13 +31,24 @@ export async function watchDeployment(
   const tell = openTelling(context)
   const stages = openStages(parts, followed, arn, context)
   const startMs = clock.monotonicMs()
+  // The deployment first: once it has ended, the service has said all.
+  const { look } = withPatience(
+    async () => ({
+      seen: await readDeployment(parts, arn, signal),
+      found: await knownService(parts, followed.service, signal),
+    }),
+    { what: `${sayDeployment(arn)} to end`, clock, log: context.log },
+  )
   let cut: Reason[] = []
   let backSinceMs: number | null = null
   let failedHook: string | null = null
   for (;;) {
-    // The deployment first: once it has ended, the service has said all.
-    const seen = await readDeployment(parts, arn, signal)
-    const found = await knownService(parts, followed.service, signal)
+    const both = await look()
+    if (both === null) {
+      await clock.sleep(lookEveryMs, signal)
+      continue
+    }
+    const { seen, found } = both
     tell(seen, found)
     const stage = stages.progress(seen)
     context.report({ ...countOf(seen, found), ...(stage === null ? {} : { stage }) })

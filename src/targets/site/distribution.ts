@@ -107,5 +107,5 @@ export async function invalidate(
     return answer.Invalidation?.Status === 'Completed' ? true : null
   }
   const what = `the invalidation ${Invalidation?.Id} of ${id} to be completed`
-  await aws.waitFor({ what, look, timeoutMs: config.timeoutMs, intervalMs: lookEveryMs, signal })
+  await aws.waitFor({ what, look, timeoutMs: config.timeoutMs, intervalMs: lookEveryMs, signal, log })
 }

@@ -1,7 +1,7 @@
 /** From the start of a build to its end, with its output on the way. */
 import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { BatchGetBuildsCommand, type Build, CodeBuildClient } from '@aws-sdk/client-codebuild'
-import type { Aws } from '../../aws/index.ts'
+import { type Aws, withPatience } from '../../aws/index.ts'
 import { erroredError, type TrunklineError } from '../../model/index.ts'
 import type { Clock } from '../../ports/index.ts'
 
@@ -27,9 +27,15 @@ export async function followBuild(followed: FollowedBuild): Promise<TrunklineErr
   const client = aws.client(CodeBuildClient)
   const output = createOutput(followed)
   let pauseMs = firstPauseMs
+  const read = async () => await aws.send(client, new BatchGetBuildsCommand({ ids: [id] }), { signal })
+  const { look } = withPatience(read, { what: `the build of ${title}`, clock, log: followed.log })
   for (;;) {
-    const { builds = [] } = await aws.send(client, new BatchGetBuildsCommand({ ids: [id] }), { signal })
-    const [build] = builds
+    const answer = await look()
+    if (answer === null) {
+      await clock.sleep(maxPauseMs, signal)
+      continue
+    }
+    const [build] = answer.builds ?? []
     if (build === undefined) return erroredError('WORK_LOST', `${title} is gone: someone deleted the build ${id}`)
     const hasSpoken = await output.read(build)
     if (build.buildStatus !== 'IN_PROGRESS') {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
+import { systemClock } from '../../../src/clock/index.ts'
 import { cancelledError, erroredError, TrunklineError } from '../../../src/model/index.ts'
+import type { Clock } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
 import { clientOf, makeBucket, neverAborted, stacksUnderTest, template } from './stacks-under-test.ts'
@@ -220,6 +222,23 @@ describe('stacks that fail', { skip: awsMissing() }, () => {
     assert.deepEqual(await under.target.remove('data', under.context()), { ok: true })
     assert.equal(await stackNow('shop-stage-data'), null)
     assert.deepEqual(await under.target.remove('data', under.context()), { ok: true })
+  })
+
+  test('while AWS tells nothing of an operation that goes on, that is said, and its end is seen', async () => {
+    const hurried: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 50, signal) }
+    const under = stacksUnderTest(faults, {}, hurried)
+    const request = await under.request('data', { 'infra/template.yaml': template() })
+    const preview = await under.preview(request)
+    assert.ok(preview)
+    const silence = { kind: 'html', status: 500 } as const
+    faults.fault('cloudformation:DescribeStackEvents', silence, { times: 16 })
+    const context = under.context()
+    assert.deepEqual(await under.target.ensure({ ...request, preview }, context), { ok: true })
+    assert.match(
+      context.lines.join('\n'),
+      /waits for the stack shop-stage-data to be at rest, and cannot see it since .*: AWS CloudFormation DescribeStackEvents/,
+    )
+    assert.match(context.lines.join('\n'), /AWS answers again/)
   })
 
   test('throttling is waited out; what is denied names the permission', async () => {

@@ -3,7 +3,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { systemClock } from '../../../src/clock/index.ts'
 import { sha256 } from '../../../src/hashing/index.ts'
 import type { CloudFormationConfig, CloudFormationRun, Preview } from '../../../src/model/index.ts'
-import type { RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
+import type { Clock, RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
 import { createCloudFormationTarget } from '../../../src/targets/cloudformation/index.ts'
 import type { AwsPart } from '../../parts/aws/aws.ts'
 import { MemoryStore } from '../memory-store.ts'
@@ -32,6 +32,7 @@ export const neverAborted = new AbortController().signal
 export function stacksUnderTest(
   { access, environment }: Pick<AwsPart, 'access' | 'environment'>,
   config: Partial<CloudFormationConfig> = {},
+  clock: Clock = systemClock,
 ): StacksUnderTest {
   const store = new MemoryStore()
   const target = createCloudFormationTarget({
@@ -39,7 +40,7 @@ export function stacksUnderTest(
       ...{ bucket: 'deployments', prefix: 'trunkline/', role: null, timeoutMs: 60_000, continueRollback: false },
       ...config,
     },
-    ...{ project: 'shop', environment: 'stage', clock: systemClock, variables: environment, aws: access },
+    ...{ project: 'shop', environment: 'stage', clock, variables: environment, aws: access },
     lookEveryMs: 5,
   })
   const context: StacksUnderTest['context'] = (change = {}) => {

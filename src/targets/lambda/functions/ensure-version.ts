@@ -40,7 +40,7 @@ export async function ensureVersion(
   if (known?.Version !== undefined) return ensured(known.Version, versions)
   const brought = await bringLatest(place, versions.latest, wanted, zip, context)
   if (!brought.ok) return brought
-  const published = await publishVersion(place, brought.configuration, desired, context.signal)
+  const published = await publishVersion(place, brought.configuration, desired, context)
   if (!published.ok) return published
   const { Version = '' } = published.configuration
   context.log(`${name}: version ${Version}`)

@@ -16,7 +16,7 @@ import { codeDifferences, configurationOf, settingDifferences, type WantedFuncti
 /** Or why AWS could not do it: a verdict. */
 export type Made = { ok: true; configuration: FunctionConfiguration } | { ok: false; reasons: Reason[] }
 
-type Step = { signal: AbortSignal; log(line: string): void }
+export type Step = { signal: AbortSignal; log(line: string): void }
 
 /** Between two looks at a change that is on its way. */
 const lookEveryMs = 300
@@ -50,7 +50,7 @@ export async function bringLatest(
 ): Promise<Made> {
   if (live === null) return await createFunction(place, wanted, zip, step)
   // A change that somebody began is waited for; a function that failed may be mended by ours.
-  let { configuration } = await settled(place, wanted.name, step.signal, live)
+  let { configuration } = await settled(place, wanted.name, step, live)
   if (codeDifferences(configuration, wanted).length > 0) {
     const brought = await updateCode(place, configuration, wanted, zip, step)
     if (!brought.ok) return brought
@@ -114,7 +114,7 @@ async function createFunction(place: Place, wanted: WantedFunction, zip: Zip, st
     if (live === null) throw error
     return await bringLatest(place, live, wanted, zip, step)
   }
-  return await waitSettled(place, name, step.signal)
+  return await waitSettled(place, name, step)
 }
 
 async function updateCode(
@@ -122,9 +122,10 @@ async function updateCode(
   live: FunctionConfiguration,
   wanted: WantedFunction,
   zip: Zip,
-  { signal, log }: Step,
+  step: Step,
 ): Promise<Made> {
   const { aws } = place
+  const { signal, log } = step
   log(`${wanted.name}: code of s3://${zip.bucket}/${zip.key}`)
   const command = new UpdateFunctionCodeCommand({
     FunctionName: wanted.name,
@@ -136,16 +137,17 @@ async function updateCode(
   const options = { signal, writes: true, retryWhile: (error: unknown) => isBusy(place, error) }
   const updated = await aws.send(aws.client(LambdaClient), command, options)
   if (updated.CodeSha256 !== zip.sha256) throw zipChanged(zip)
-  return await waitSettled(place, wanted.name, signal, updated)
+  return await waitSettled(place, wanted.name, step, updated)
 }
 
 async function updateConfiguration(
   place: Place,
   live: FunctionConfiguration,
   wanted: WantedFunction,
-  { signal }: Step,
+  step: Step,
 ): Promise<Made> {
   const { aws } = place
+  const { signal } = step
   const command = new UpdateFunctionConfigurationCommand({
     FunctionName: wanted.name,
     RevisionId: live.RevisionId,
@@ -156,7 +158,7 @@ async function updateConfiguration(
     writes: true,
     retryWhile: (error) => isBusy(place, error) || isNotYet(place, error),
   })
-  return await waitSettled(place, wanted.name, signal, updated)
+  return await waitSettled(place, wanted.name, step, updated)
 }
 
 /** Another change is on its way. */
@@ -172,18 +174,18 @@ const isNotYet = ({ aws }: Place, error: unknown): boolean =>
 export async function waitSettled(
   place: Place,
   name: string,
-  signal: AbortSignal,
+  step: Step,
   known?: FunctionConfiguration,
   qualifier?: string,
 ): Promise<Made> {
-  const { configuration } = await settled(place, name, signal, known, qualifier)
+  const { configuration } = await settled(place, name, step, known, qualifier)
   return verdictOf(qualifier === undefined ? name : `${name}:${qualifier}`, configuration)
 }
 
 async function settled(
   place: Place,
   name: string,
-  signal: AbortSignal,
+  { signal, log }: Step,
   known?: FunctionConfiguration,
   qualifier?: string,
 ): Promise<{ configuration: FunctionConfiguration }> {
@@ -192,7 +194,7 @@ async function settled(
     what: `the function ${name} to be ready`,
     timeoutMs: place.config.timeoutMs,
     intervalMs: lookEveryMs,
-    signal,
+    ...{ signal, log },
     async look() {
       const configuration = await readFunction(place, name, signal, qualifier)
       // It was there a moment ago: not every part of AWS has heard of it.

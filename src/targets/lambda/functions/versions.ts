@@ -10,7 +10,7 @@ import {
 import type { DesiredService } from '../../../model/index.ts'
 import type { Place } from '../place.ts'
 import { differencesOf, type WantedFunction } from './configuration.ts'
-import { type Made, waitSettled } from './function.ts'
+import { type Made, type Step, waitSettled } from './function.ts'
 
 const latest = '$LATEST'
 
@@ -54,7 +54,7 @@ export async function publishVersion(
   place: Place,
   seen: FunctionConfiguration,
   desired: Pick<DesiredService, 'generation' | 'fingerprint'>,
-  signal: AbortSignal,
+  step: Step,
 ): Promise<Made> {
   const { aws } = place
   const name = seen.FunctionName ?? ''
@@ -65,12 +65,12 @@ export async function publishVersion(
     Description: descriptionOf(desired),
   })
   const options = {
-    signal,
+    signal: step.signal,
     writes: true,
     retryWhile: (error: unknown) => aws.isError(error, 'ResourceConflictException'),
   }
   const made = await aws.send(aws.client(LambdaClient), command, options)
-  return await waitSettled(place, name, signal, made, made.Version)
+  return await waitSettled(place, name, step, made, made.Version)
 }
 
 /** Those beyond the ones that are kept: never one that an alias leads to. `published`: oldest first. */

@@ -39,7 +39,7 @@ export async function ensureStack(
   const configuration = configurationIn(described, run)
   const stage = fillIn(run.stage, { environment: place.environment })
   const name = configuration.stackAt(stage)
-  const { stack } = await waitForRest(place, name, run.timeoutMs, signal)
+  const { stack } = await waitForRest(place, name, run.timeoutMs, context)
   const record = await book.read(signal)
   const { generation, artifact, fingerprint } = desired
   const settled = { generation, artifact, fingerprint, version: '' }

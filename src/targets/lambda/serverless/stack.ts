@@ -1,5 +1,6 @@
 /** The stack of CloudFormation that the Serverless framework keeps at one stage. */
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
+import type { TargetContext } from '../../../ports/index.ts'
 import type { Place } from '../place.ts'
 
 /** Between two looks at a stack that somebody changes. */
@@ -19,10 +20,15 @@ export async function readStack({ aws }: Place, name: string, signal: AbortSigna
 }
 
 /** A controller that died has left CloudFormation at work: it ends by itself. */
-export const waitForRest = (place: Place, name: string, timeoutMs: number, signal: AbortSignal) =>
+export const waitForRest = (
+  place: Place,
+  name: string,
+  timeoutMs: number,
+  { signal, log }: Pick<TargetContext, 'signal' | 'log'>,
+) =>
   place.aws.waitFor({
     what: `the stack ${name} to be at rest`,
-    ...{ timeoutMs, signal, intervalMs: lookEveryMs },
+    ...{ timeoutMs, signal, intervalMs: lookEveryMs, log },
     async look() {
       const stack = await readStack(place, name, signal)
       return stack?.StackStatus?.endsWith('_IN_PROGRESS') ? null : { stack }

@@ -65,28 +65,43 @@ test('the installed command says its version, and delivers a repository on the N
   assert.equal(await (await fetch(await project.address('stage', 'web'))).text(), 'one')
 })
 
-test('a plan without AWS loads nothing of AWS', async () => {
+test('a plan that asks AWS nothing loads nothing of AWS', async () => {
   const dist = join(installed, 'node_modules/trunkline/dist')
   const ofAws = (name: string) => name.startsWith('aws-sdk-')
   assert.ok((await readdir(dist)).filter(ofAws).length > 20, 'clients of AWS are in the package')
 
-  await using project = await openProject({
-    program: join(installed, 'node_modules/.bin/trunkline'),
-    files: twoServices,
-  })
-  const coverage = join(folder, 'loaded')
-  await project.json(0, ['plan'], { environment: { NODE_V8_COVERAGE: coverage } })
+  for (const [index, files] of [twoServices, functionsByTag].entries()) {
+    await using project = await openProject({ program: join(installed, 'node_modules/.bin/trunkline'), files })
+    const coverage = join(folder, `loaded-${index}`)
+    await project.json(0, ['plan'], { environment: { NODE_V8_COVERAGE: coverage } })
+    const loaded = await loadedIn(coverage)
+    assert.ok(
+      loaded.some((name) => name.startsWith('main-')),
+      `loaded: ${loaded.join(' ')}`,
+    )
+    assert.deepEqual(loaded.filter(ofAws), [])
+  }
+})
+
+async function loadedIn(coverage: string): Promise<string[]> {
   const loaded = new Set<string>()
   for (const name of await readdir(coverage)) {
     const { result } = JSON.parse(await readFile(join(coverage, name), 'utf8'))
     for (const { url } of result) loaded.add(String(url).split('/').at(-1) ?? '')
   }
-  assert.ok(
-    [...loaded].some((name) => name.startsWith('main-')),
-    `loaded: ${[...loaded].join(' ')}`,
-  )
-  assert.deepEqual([...loaded].filter(ofAws), [])
-})
+  return [...loaded]
+}
+
+const functionsByTag = {
+  'trunkline.yaml': `project: packaged
+aws: { region: eu-west-1 }
+services:
+  carts: { path: carts, artifact: { zip: {} }, run: { lambda: { handler: index.main, runtime: nodejs22.x } } }
+environments:
+  prod: { on: { tag: "v*" }, target: { lambda: { bucket: functions } } }
+`,
+  'carts/index.js': 'exports.main = () => 1',
+}
 
 const server = (word: string): string =>
   `require('node:http').createServer((_, answer) => answer.end('${word}')).listen(process.env.PORT, '127.0.0.1')\n`

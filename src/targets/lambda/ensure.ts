@@ -15,7 +15,6 @@ import type { Place } from './place.ts'
 import { type EnvironmentRecord, type FunctionRecord, recordOf } from './record/record.ts'
 import type { RecordBook } from './record/record-book.ts'
 import { leadBack, leadTo, note, notePending, type Rollout, tryOut } from './rollout.ts'
-import { rollOutInStages } from './staged/roll-out-in-stages.ts'
 import { secretsOf, variablesOf } from './variables.ts'
 import type { Zips } from './zips.ts'
 
@@ -77,7 +76,11 @@ async function bringRequests(rollout: Rollout): Promise<Verdict> {
   if (isThere) return passed
   await abandonEarlier(rollout)
   const { strategy } = request
-  if (isStaged(strategy) && old !== null && old !== version) return await rollOutInStages(rollout, strategy)
+  if (isStaged(strategy) && old !== null && old !== version) {
+    // With it comes the client of CloudWatch.
+    const { rollOutInStages } = await import('./staged/roll-out-in-stages.ts')
+    return await rollOutInStages(rollout, strategy)
+  }
   if (!leadsTo(rollout.alias, version)) {
     const tried = await tryOut(rollout)
     if (!tried.ok) return tried

@@ -14,11 +14,13 @@ import { observeFunctions } from './observe.ts'
 import { placeOf } from './place.ts'
 import { openRecordBook } from './record/record-book.ts'
 import { jobOutcome, runFunctionJob } from './run-job.ts'
-import { ensureStack, verifyStack } from './serverless/ensure-stack.ts'
 import { removeFunction, verifyFunction } from './verify.ts'
 import { openZips } from './zips.ts'
 
 export type LambdaTargetOptions = AwsTargetOptions<LambdaConfig>
+
+/** With it comes the client of CloudFormation, which functions do without. */
+const ofStacks = () => import('./serverless/ensure-stack.ts')
 
 /** Contacts nothing yet. */
 export function createLambdaTarget(options: LambdaTargetOptions): Target {
@@ -49,16 +51,17 @@ export function createLambdaTarget(options: LambdaTargetOptions): Target {
         ? [reason('not-in-stages', `${service} is deployed by its serverless.yml as a whole`)]
         : [],
 
-    ensure(request, context) {
+    async ensure(request, context) {
       const { run } = request.desired
-      return run.kind === 'serverless'
-        ? ensureStack(opened, request, run, context)
-        : ensureFunction(opened, request, context)
+      if (run.kind !== 'serverless') return await ensureFunction(opened, request, context)
+      const { ensureStack } = await ofStacks()
+      return await ensureStack(opened, request, run, context)
     },
-    verify: (request, context) =>
-      request.desired.run.kind === 'serverless'
-        ? verifyStack(opened, request, context.signal)
-        : verifyFunction(opened, request, context),
+    async verify(request, context) {
+      if (request.desired.run.kind !== 'serverless') return await verifyFunction(opened, request, context)
+      const { verifyStack } = await ofStacks()
+      return await verifyStack(opened, request, context.signal)
+    },
     remove: (service, context) => removeFunction(opened, service, context),
     runJob: (job, context) => runFunctionJob(opened, job, context),
     jobOutcome: (jobKey, signal) => jobOutcome(place, jobKey, signal),

@@ -1,5 +1,5 @@
 /** What a function has written, from CloudWatch Logs, without its secrets. */
-import { groupLogs, type LogGroup } from '../../aws/log-group.ts'
+import type { LogGroup } from '../../aws/log-group.ts'
 import { createMasker } from '../../masking/masker.ts'
 import { refusedError } from '../../model/index.ts'
 import type { LogLine, LogQuery } from '../../ports/index.ts'
@@ -14,6 +14,7 @@ export async function* functionLogs(
   query: LogQuery,
   signal: AbortSignal,
 ): AsyncIterable<LogLine> {
+  const { groupLogs } = await import('../../aws/log-group.ts')
   yield* groupLogs(place, await groupOf(place, book, query.service, signal), query, signal)
 }
 

@@ -7,7 +7,6 @@ import { readFunction } from './functions/function.ts'
 import type { Place } from './place.ts'
 import { type FunctionRecord, recordOf, type Settled } from './record/record.ts'
 import type { RecordBook } from './record/record-book.ts'
-import { isWell, readStack } from './serverless/stack.ts'
 
 /** Up to here they are asked for by name: an account may have thousands. */
 const fewFunctions = 3
@@ -103,6 +102,7 @@ async function observeStack(
   signal: AbortSignal,
 ): Promise<ObservedService> {
   if (settled === null && pending === null) return nothing
+  const { isWell, readStack } = await import('./serverless/stack.ts')
   const stack = await readStack(place, name, signal)
   const ready = isWell(stack) ? 1 : 0
   // On its way, or its controller died: nobody knows what of it was done.

@@ -3,6 +3,7 @@ import type { Engine, Scene } from '../delivery/index.ts'
 import type { OpenedSourceRepository, WorkingCopy } from '../git/index.ts'
 import type { Home } from '../home/index.ts'
 import { type CommitId, type Progress, type Project, type RefEvent, usageError } from '../model/index.ts'
+import { asHandedOn } from './ci-event.ts'
 import type { Invocation } from './command.ts'
 import type { OpenedWorld } from './open-world.ts'
 import { anyProjectCommit, readProject } from './project-file.ts'
@@ -58,7 +59,14 @@ async function openContext(
   ])
   const home = homeAt(environment)
   const remote = environment['TRUNKLINE_REMOTE'] || 'origin'
-  const source = await openSourceRepository({ directory: cwd, cacheDirectory: home.sources, remote, environment })
+  const source = await openSourceRepository({
+    directory: cwd,
+    cacheDirectory: home.sources,
+    remote,
+    environment,
+  }).catch((error: unknown) => {
+    throw asHandedOn(error, environment)
+  })
   opened.source = source
   const workingCopy = await describeWorkingCopy(source.local, environment)
   const projects = new Map<CommitId, Promise<Project>>()

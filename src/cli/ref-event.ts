@@ -29,7 +29,7 @@ export async function findRefEvent(place: EventPlace, ref: string | null, commit
   }
   const ci = ciEvent(place.environment)
   if (ci !== null) {
-    if (ci.ref === null) throw noRef(`${ci.ci} says no branch or tag`)
+    if (ci.ref === null) throw noRef(`${ci.ci} says no branch or tag`, ci.hint)
     return await eventOf(place, ci.ref, commit ?? ci.commit)
   }
   const { branch, head } = place.workingCopy
@@ -65,8 +65,8 @@ async function eventOfBranch({ source, signal }: EventPlace, ref: RefName, head:
   return { ref, commit: tip }
 }
 
-const noRef = (why: string): TrunklineError =>
-  usageError('NO_REF', why, { hint: 'say which ref moved: trunkline deliver --ref main' })
+const noRef = (why: string, hint = 'say which ref moved: trunkline deliver --ref main'): TrunklineError =>
+  usageError('NO_REF', why, { hint })
 
 function unknownRef(ref: string): TrunklineError {
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(ref) ?? []

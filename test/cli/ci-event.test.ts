@@ -81,6 +81,22 @@ describe('the event of a CI job', () => {
       'refs/heads/main',
     ],
   ]
+  test('of a pipeline is its commit, where it has one, and how to say the branch that it never tells', () => {
+    const started = {
+      ...{ CODEBUILD_BUILD_ID: 'x:1', CODEBUILD_INITIATOR: 'codepipeline/shop-web' },
+      CODEBUILD_SOURCE_VERSION: 'arn:aws:s3:::codepipeline-eu-west-1-1/shop-web/App/9XkTcO2',
+    }
+    const git = ciEvent({ ...started, CODEBUILD_RESOLVED_SOURCE_VERSION: commit })
+    assert.deepEqual([git?.ci, git?.ref, git?.commit], ['CodeBuild in the pipeline shop-web', null, commit])
+    assert.match(
+      git?.hint ?? '',
+      /--ref main --commit "\$CODEBUILD_RESOLVED_SOURCE_VERSION"; .*SourceVariables\.BranchName/,
+    )
+    const s3 = ciEvent({ ...started, CODEBUILD_RESOLVED_SOURCE_VERSION: 'jnzvyyzNwkhh.ZzLlmHRMPoPgrq8_cOG' })
+    assert.deepEqual([s3?.ref, s3?.commit], [null, null])
+    assert.doesNotMatch(s3?.hint ?? '', /--commit/)
+  })
+
   for (const [title, environment, ci, ref] of cases) {
     test(title, () => assert.deepEqual(ciEvent(environment), { ci, ref, commit }))
   }

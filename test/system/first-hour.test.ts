@@ -122,6 +122,23 @@ describe('before the first delivery', async () => {
     assert.equal((await project.json<Plan>(0, ['plan'], { directory })).environments.length, 0)
   })
 
+  test('a pipeline that runs CodeBuild tells no branch: a commit and how to say it, or how to hand on a clone', async () => {
+    const clone = await project.clone.clone({ url: project.remote.directory })
+    repositories.push(clone)
+    await clone.git('checkout', '--quiet', '--detach')
+    const commit = (await clone.git('rev-parse', 'HEAD')).trim()
+    const environment = {
+      ...{ CODEBUILD_BUILD_ID: 'shop:1', CODEBUILD_INITIATOR: 'codepipeline/shop-web' },
+      CODEBUILD_RESOLVED_SOURCE_VERSION: commit,
+    }
+    const { code, message, hint } = await told(project, 2, ['deliver'], { directory: clone.directory, environment })
+    assert.deepEqual([code, message], ['NO_REF', 'CodeBuild in the pipeline shop-web says no branch or tag'])
+    assert.match(hint ?? '', /trunkline deliver --ref main --commit "\$CODEBUILD_RESOLVED_SOURCE_VERSION"/)
+    const zipped = await told(project, 2, ['deliver'], { directory: folder, environment })
+    assert.equal(zipped.message, 'the pipeline shop-web has handed on files without their history')
+    assert.match(zipped.hint ?? '', /CODEBUILD_CLONE_REF/)
+  })
+
   test('a branch that no environment takes is nothing to do, and says which setting decides', async () => {
     await project.clone.git('push', '--quiet', 'origin', 'HEAD:refs/heads/feature-2')
     const result = await project.json(0, ['deliver', '--ref', 'feature-2'])

@@ -8,8 +8,9 @@ import {
   StartPipelineExecutionCommand,
   StopPipelineExecutionCommand,
 } from '@aws-sdk/client-codepipeline'
-import { describe, type Marker, markerIn, markerVariable } from './marker.ts'
-import { codepipelineOf, type Parts } from './parts.ts'
+import { refusedError } from '../../model/index.ts'
+import { describe, type Marker, markerIn, markerVariable, maxValueLength } from './marker.ts'
+import { codepipelineOf, type Parts, sayPipeline } from './parts.ts'
 
 export type Execution = PipelineExecutionSummary & { pipelineExecutionId: string }
 
@@ -92,6 +93,15 @@ export async function startExecution(parts: Parts, wanted: Wanted, signal: Abort
   const { aws } = parts
   const { pipelineName, marker, variables, attempt } = wanted
   const said = describe(marker)
+  if (said.length > maxValueLength) {
+    throw refusedError(
+      'TOO_MANY_SOURCES',
+      `what ${sayPipeline(pipelineName)} is given does not fit into ${markerVariable}`,
+      {
+        hint: 'name fewer source actions (`sources`), or give them shorter names',
+      },
+    )
+  }
   const command = new StartPipelineExecutionCommand({
     name: pipelineName,
     variables: Object.entries({ ...variables, [markerVariable]: said }).map(([name, value]) => ({ name, value })),

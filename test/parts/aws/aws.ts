@@ -28,6 +28,8 @@ export type AwsPart = {
   told(service: string): Promise<unknown[]>
   /** From now on signatures and policies are checked, as AWS does; before, any key may do anything. */
   checkPermissions(): Promise<void>
+  /** Takes that back. */
+  uncheckPermissions(): Promise<void>
   /** Forgets everything; done between tests it saves starting anew. */
   reset(): Promise<void>
   stop(): Promise<void>
@@ -82,6 +84,7 @@ export async function startAws(environment: NodeJS.ProcessEnv = process.env): Pr
     wish: async (service, wishes) => void (await ask(`plus/${service}`, JSON.stringify(wishes))),
     told: async (service) => ((await ask(`plus/${service}`)) as { told: unknown[] }).told,
     checkPermissions: async () => void (await ask('reset-auth', '0')),
+    uncheckPermissions: async () => void (await ask('reset-auth', unchecked)),
     async reset() {
       await ask('reset-auth', unchecked)
       await ask('reset', '')

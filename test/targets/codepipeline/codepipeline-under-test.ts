@@ -16,6 +16,7 @@ import {
   PutApprovalResultCommand,
   type StageDeclaration,
   StartPipelineExecutionCommand,
+  StopPipelineExecutionCommand,
 } from '@aws-sdk/client-codepipeline'
 import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { createLayoutStore } from '../../../src/artifacts/oci-layout/index.ts'
@@ -92,6 +93,8 @@ export const approved = (bucket: string): StageDeclaration[] => [
   { name: 'Production', actions: [approval(), deploy(2)] },
 ]
 
+type OpenOptions = { config?: Partial<CodePipelineConfig>; clock?: Clock; keys?: Record<string, string> }
+
 /** What stands anew before each test. */
 export type Bench = { readonly part: AwsPart; readonly faults: AwsFaults; readonly shop: PipelineUnderTest }
 
@@ -144,10 +147,17 @@ export async function openPipeline(part: AwsPart, faults: AwsFaults) {
   return {
     ...{ bucket, artifacts, aws, client, folder },
 
-    open({ config = {}, clock = quickClock() }: { config?: Partial<CodePipelineConfig>; clock?: Clock } = {}): Target {
+    /** `keys`: of somebody else than may do anything. */
+    open({ config = {}, clock = quickClock(), keys = {} }: OpenOptions = {}): Target {
       const target = createCodePipelineTarget({
         config: { ...configuration, ...config },
-        ...{ project: 'shop', environment: 'prod', clock, variables: faults.environment, aws: faults.access },
+        ...{
+          project: 'shop',
+          environment: 'prod',
+          clock,
+          variables: { ...faults.environment, ...keys },
+          aws: faults.access,
+        },
       })
       targets.push(target)
       return target
@@ -212,6 +222,16 @@ export async function openPipeline(part: AwsPart, faults: AwsFaults) {
       const context = this.context({ deployment: noteOf('d-prod-0') })
       assert.deepEqual(await this.open().ensure(await this.release('1'), context), { ok: true })
       return await this.release('2')
+    },
+
+    /** Ends what is under way; permissions are not checked any more. */
+    async clear() {
+      await part.uncheckPermissions()
+      for (const { pipelineExecutionId, status } of await this.executions()) {
+        if (status !== 'InProgress') continue
+        const stop = { pipelineName: name, pipelineExecutionId, abandon: true, reason: 'the test is over with it' }
+        await aws.send(client, new StopPipelineExecutionCommand(stop), { signal: inTime() })
+      }
     },
 
     /** As a person would. */

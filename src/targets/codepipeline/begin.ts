@@ -42,7 +42,7 @@ export async function beginOrJoin(
   const what = `${sayPipeline(pipelineName)} to be free`
   // A look more than the bound, so that it says what was in the way.
   const timeoutMs = config.timeoutMs + 10 * lookEveryMs
-  return (await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal })).id
+  return (await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal, log })).id
 }
 
 const busy = (pipelineName: string, other: Execution) =>

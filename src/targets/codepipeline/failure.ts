@@ -7,7 +7,8 @@ import { beginOrJoin } from './begin.ts'
 import { type Execution, type Executions, startExecution } from './executions.ts'
 import { type Parts, sayExecution } from './parts.ts'
 import { changes, type Pipeline } from './pipeline.ts'
-import { broughtBy } from './standing.ts'
+import { bringerOf } from './standing.ts'
+import { starterOf } from './trigger.ts'
 import { type Watched, watchExecution } from './watch.ts'
 
 export type Failed = { pipeline: Pipeline; executions: Executions; service: ServiceName; watched: Watched }
@@ -18,7 +19,7 @@ const ownWayBackMs = 60_000
 
 export async function failedVerdict(parts: Parts, failed: Failed, context: TargetContext): Promise<Verdict> {
   const { pipeline, watched } = failed
-  const { why, isRefused, isTheirs } = causeOf(watched)
+  const { why, isRefused, isTheirs } = causeOf(watched, await overtakerOf(failed, context.signal))
   const begun = begunStages(pipeline, watched.actions)
   // Who took it into their own hands goes on from there.
   const back = isTheirs || begun.length === 0 ? unchanged(isTheirs) : await goBack(parts, failed, begun, context)
@@ -38,7 +39,14 @@ const unchanged = (isTheirs: boolean): Reason =>
 /** `isRefused`: it says nothing about the release. `isTheirs`: somebody else wanted it so. */
 type Cause = { why: Reason; isRefused: boolean; isTheirs: boolean }
 
-function causeOf({ id, execution, actions, cut }: Watched): Cause {
+/** What has come past an execution that was superseded; null: nobody can tell. */
+async function overtakerOf({ executions, watched }: Failed, signal: AbortSignal): Promise<Execution | null> {
+  if (watched.execution.status !== 'Superseded') return null
+  const known = await executions.list(signal)
+  return known[known.findIndex(({ pipelineExecutionId }) => pipelineExecutionId === watched.id) - 1] ?? null
+}
+
+function causeOf({ id, execution, actions, cut }: Watched, overtaker: Execution | null): Cause {
   if (cut !== null) return { why: cut.why, isRefused: cut.by === 'people', isTheirs: false }
   const { status, statusSummary } = execution
   const told = statusSummary ? `: ${statusSummary}` : ''
@@ -47,8 +55,11 @@ function causeOf({ id, execution, actions, cut }: Watched): Cause {
     isRefused: true,
     isTheirs: true,
   })
-  if (status === 'Superseded')
-    return theirs('execution-superseded', `${sayExecution(id)} was overtaken by a newer one, started past Trunkline`)
+  if (status === 'Superseded') {
+    const newer = overtaker === null ? 'a newer one' : sayExecution(overtaker.pipelineExecutionId)
+    const who = overtaker === null ? 'past Trunkline' : `by ${starterOf(overtaker)}`
+    return theirs('execution-superseded', `${sayExecution(id)} was overtaken by ${newer}, started ${who}`)
+  }
   if (status === 'Stopped') return theirs('execution-stopped', `${sayExecution(id)} was stopped, and not by Trunkline`)
   if (status === 'Cancelled')
     return theirs('execution-cancelled', `${sayExecution(id)} was cancelled: somebody changed the pipeline meanwhile`)
@@ -117,15 +128,15 @@ async function follow(
   context.log(`${sayExecution(id)} brings back what ran before`)
   const watched = await watchExecution(parts, { pipeline, executions, id, summary }, context)
   if (watched.execution.status === 'Succeeded') return null
-  const message = `what ran before could not be brought back: ${causeOf(watched).why.message}`
+  const message = `what ran before could not be brought back: ${causeOf(watched, null).why.message}`
   return reason('not-restored', message, { hint: 'look at what runs, then deliver again' })
 }
 
 /** The pipeline's, where the stage that failed asks for it; null: there is none. */
 async function ownWayBack(
-  { aws, clock, lookEveryMs }: Parts,
+  { aws, clock, lookEveryMs: intervalMs }: Parts,
   { pipeline, executions, watched }: Failed,
-  { signal }: TargetContext,
+  { signal, log }: TargetContext,
 ): Promise<string | null> {
   const stage = firstFailure(watched.actions)?.stage
   if (watched.cut !== null || !pipeline.stages.some(({ name, rollsBack }) => name === stage && rollsBack)) return null
@@ -138,7 +149,7 @@ async function ownWayBack(
     return clock.monotonicMs() >= endMs ? { id: null } : null
   }
   const what = `${stage} to be rolled back`
-  return (await aws.waitFor({ what, look, timeoutMs: 2 * ownWayBackMs, intervalMs: lookEveryMs, signal })).id
+  return (await aws.waitFor({ what, look, timeoutMs: 2 * ownWayBackMs, intervalMs, signal, log })).id
 }
 
 /**
@@ -161,9 +172,10 @@ async function ourWayBack(
         if (isBack((await executions.markerOf(execution, signal))?.wayBackFrom)) return execution.pipelineExecutionId
       }
       const last = known.slice(at + 1).find(({ status }) => status === 'Succeeded')
-      const marker = last === undefined ? null : await broughtBy(pipeline, last, executions, signal)
-      if (last === undefined || marker === null) return null
-      const variables = await executions.variablesOf(last.pipelineExecutionId, signal)
+      const bringer = last === undefined ? null : await bringerOf(pipeline, last, executions, signal)
+      const marker = bringer === null ? null : await executions.markerOf(bringer, signal)
+      if (bringer === null || marker === null) return null
+      const variables = await executions.variablesOf(bringer.pipelineExecutionId, signal)
       const back = { ...marker, wayBackFrom: watched.id }
       return await startExecution(parts, { pipelineName: pipeline.name, marker: back, variables, attempt: 0 }, signal)
     },

@@ -28,7 +28,9 @@ export async function readStanding(
   let looked = 0
   for (const execution of await executions.list(signal)) {
     if (execution.status === 'Succeeded') {
-      return { last: execution, marker: await broughtBy(pipeline, execution, executions, signal), unfinished }
+      const bringer = await bringerOf(pipeline, execution, executions, signal)
+      const marker = bringer === null ? null : await executions.markerOf(bringer, signal)
+      return { last: execution, marker, unfinished }
     }
     if (unfinished !== null) continue
     const isOpen = isUnderWay(execution) || ++looked > maxLookedInto
@@ -45,20 +47,22 @@ export async function standingOf(parts: Parts, service: ServiceName, signal: Abo
   return { pipeline, executions, standing: await readStanding(parts, pipeline, executions, signal) }
 }
 
-/** A stage that was rolled back has what another execution brought; what the other stages have is a different thing. */
-export async function broughtBy(
+/**
+ * The execution whose revisions run since this one: itself, or what it rolled back to. null: a stage that was rolled back
+ * has what another one brought, and other stages have a different thing.
+ */
+export async function bringerOf(
   pipeline: Pipeline,
   execution: Execution,
   executions: Executions,
   signal: AbortSignal,
-): Promise<Marker | null> {
-  if (execution.executionType !== 'ROLLBACK') return await executions.markerOf(execution, signal)
+): Promise<Execution | null> {
+  if (execution.executionType !== 'ROLLBACK') return execution
   const isChanging = changes(pipeline)
   const stages = pipeline.stages.filter(({ actions }) => actions.some(({ category }) => isChanging(category)))
   const to = execution.rollbackMetadata?.rollbackTargetPipelineExecutionId
   if (stages.length !== 1 || to === undefined) return null
-  const target = (await executions.list(signal)).find(({ pipelineExecutionId }) => pipelineExecutionId === to)
-  return target === undefined ? null : await executions.markerOf(target, signal)
+  return (await executions.list(signal)).find(({ pipelineExecutionId }) => pipelineExecutionId === to) ?? null
 }
 
 async function hasChanged(parts: Parts, pipeline: Pipeline, id: string, signal: AbortSignal): Promise<boolean> {

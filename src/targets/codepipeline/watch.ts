@@ -40,7 +40,7 @@ export async function watchExecution(parts: Parts, toWatch: ToWatch, context: Wa
     // Both bounds, once more for what is stopped, and the looks between.
     const timeoutMs = 2 * (config.timeoutMs + config.waitForPeopleMs) + 20 * lookEveryMs
     const what = `${sayExecution(toWatch.id)} to end`
-    return await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal })
+    return await aws.waitFor({ what, look, timeoutMs, intervalMs: lookEveryMs, signal, log: context.log })
   } catch (error) {
     if (signal.aborted && !isOusted(signal.reason)) await stopAsAsked(toWatch, stop, context)
     throw error

@@ -96,6 +96,20 @@ describePipelines('a pipeline, AWS and a controller that dies', (at) => {
     assert.equal((await at.shop.executions()).length, 1)
   })
 
+  test('an execution is watched on while AWS does not answer, which is said', async () => {
+    await at.shop.makePipeline()
+    const broken = { kind: 'error', name: 'InternalFailure', message: 'sorry', status: 500 } as const
+    at.faults.fault('codepipeline:ListActionExecutions', broken, { times: 10 })
+    const context = at.shop.context()
+    assert.deepEqual(await at.shop.open().ensure(await at.shop.release('1'), context), { ok: true })
+    const lines = context.lines.join('\n')
+    assert.match(
+      lines,
+      /waits for execution [0-9a-f]{8} to end, and cannot see it since .* sorry\n[^]*AWS answers again/,
+    )
+    assert.equal((await at.shop.starts()).length, 1)
+  })
+
   test('calls that are throttled are made again', async () => {
     await at.shop.makePipeline()
     at.faults.fault(/codepipeline:/, { kind: 'throttle' }, { times: 3 })

@@ -10,10 +10,12 @@ Wishes: `fails` (an action by name, or `{action, code, message, url}`) and `neve
 went well in the pipeline once are well. `user`: the ARN of who calls, for triggers, approvals and transitions.
 `approves`: an approval by name that a person gives at once. `at_once`: a look sees the end, or what it waits for.
 """
+import functools
 import json
+import threading
 import time
 import uuid
-from typing import Any
+from typing import Any, Callable
 
 from moto.codepipeline.exceptions import (
     InvalidStructureException,
@@ -30,6 +32,8 @@ from .wishes import tell, wishes
 _open = ("InProgress", "Stopping")
 _me = "arn:aws:sts::123456789012:assumed-role/deployer/trunkline-shop-prod"
 _moment = 0.0
+# Moto answers side by side; each of these calls happens as a whole.
+_one_at_a_time = threading.RLock()
 
 
 def _error(name: str, message: str) -> JsonRESTError:
@@ -501,6 +505,15 @@ def update_pipeline(self: CodePipelineResponse) -> str:
     return json.dumps({"pipeline": self.codepipeline_backend.update_pipeline(wanted)})
 
 
+def _alone(call: Callable[[CodePipelineResponse], str]) -> Callable[[CodePipelineResponse], str]:
+    @functools.wraps(call)
+    def answer(self: CodePipelineResponse) -> str:
+        with _one_at_a_time:
+            return call(self)
+
+    return answer
+
+
 for _call in (
     start_pipeline_execution,
     get_pipeline_execution,
@@ -515,4 +528,4 @@ for _call in (
     get_pipeline,
     update_pipeline,
 ):
-    setattr(CodePipelineResponse, _call.__name__, _call)
+    setattr(CodePipelineResponse, _call.__name__, _alone(_call))

@@ -103,10 +103,8 @@ describePipelines('a pipeline, AWS and a controller that dies', (at) => {
     const context = at.shop.context()
     assert.deepEqual(await at.shop.open().ensure(await at.shop.release('1'), context), { ok: true })
     const lines = context.lines.join('\n')
-    assert.match(
-      lines,
-      /waits for execution [0-9a-f]{8} to end, and cannot see it since .* sorry\n[^]*AWS answers again/,
-    )
+    assert.match(lines, /waits for execution [0-9a-f]{8} to end, and cannot see it since .* sorry\n/)
+    assert.match(lines, /AWS answers again, after/)
     assert.equal((await at.shop.starts()).length, 1)
   })
 

@@ -32,6 +32,11 @@ export type AwsFaults = {
    */
   fault(action: string | RegExp, fault: AwsFault, options?: { times?: number; after?: number }): void
   /**
+   * Who asks dies once so many matching calls have passed: AWS carries one more out, nobody hears its answer, and
+   * nothing that is asked after it reaches AWS until `clear`. Resolves then; with false where `clear` comes first.
+   */
+  death(action: string | RegExp, after: number): Promise<boolean>
+  /**
    * Actions asked for so far: `codedeploy:CreateDeployment`, `s3:PutObject`; where a protocol names none,
    * `lambda:GET /2015-03-31/functions/shop`.
    */
@@ -58,6 +63,15 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
     outgoing.once('close', () => underWay.set(service, (underWay.get(service) ?? 1) - 1))
   }
 
+  let dying: { action: string | RegExp; left: number; told(isDead: boolean): void } | null = null
+  let isDead = false
+
+  /** Whether this call is its last. */
+  function isLast(action: string): boolean {
+    if (dying === null || !matches(dying.action, action)) return false
+    return dying.left-- === 0
+  }
+
   const matches = (pattern: string | RegExp, action: string) =>
     typeof pattern === 'string' ? pattern === action : pattern.test(action)
 
@@ -78,6 +92,12 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
         const call = readCall(incoming, body)
         calls.push(call.action)
         countAtOnce(call.service, outgoing)
+        if (isDead) return
+        if (isLast(call.action)) {
+          isDead = true
+          forward(aws.endpoint, incoming, body, null, () => dying?.told(true))
+          return
+        }
         const fault = faultFor(call.action)
         if (fault === null) forward(aws.endpoint, incoming, body, outgoing)
         else inject(fault, call, () => forward(aws.endpoint, incoming, body, null), outgoing)
@@ -94,11 +114,18 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
     fault(action, fault, { times = Number.POSITIVE_INFINITY, after = 0 } = {}) {
       rules = [{ action, fault, left: times, after }, ...rules]
     },
+    death: (action, after) =>
+      new Promise((told) => {
+        dying = { action, left: after, told }
+      }),
     calls: (action) => calls.filter((call) => action === undefined || matches(action, call)),
     mostAtOnce: (service) => most.get(service) ?? 0,
     clear() {
       rules = []
       calls = []
+      dying?.told(false)
+      dying = null
+      isDead = false
       most = new Map()
     },
     stop: () =>
@@ -144,7 +171,13 @@ function s3Action(method: string | undefined, { searchParams, pathname }: URL): 
   return null
 }
 
-function forward(endpoint: string, incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse | null): void {
+function forward(
+  endpoint: string,
+  incoming: IncomingMessage,
+  body: Buffer,
+  outgoing: ServerResponse | null,
+  carriedOut: () => void = () => {},
+): void {
   const { hostname, port } = new URL(endpoint)
   const { 'transfer-encoding': _, ...headers } = incoming.headers
   const onward = request(
@@ -157,7 +190,7 @@ function forward(endpoint: string, incoming: IncomingMessage, body: Buffer, outg
     },
     (answer) => {
       if (outgoing === null) {
-        answer.resume()
+        answer.on('end', carriedOut).resume()
         return
       }
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)

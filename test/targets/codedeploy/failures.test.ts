@@ -5,6 +5,7 @@ import { cancelledError, refusedError, type TrunklineError } from '../../../src/
 import type { RolloutRequest } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { diesAt } from '../killed.ts'
 import {
   behindBalancer,
   type CodeDeployUnderTest,
@@ -144,20 +145,10 @@ describe('virtual machines through CodeDeploy on bad days', { skip: awsMissing()
     assert.equal((await fleet.deployments()).length, 2)
   })
 
-  /** What dies at a call lets nothing go and takes nothing back: the next call after so many is its last. */
-  async function dyingAt(call: number, request: RolloutRequest): Promise<boolean> {
-    const denied = { kind: 'denied', permission: 'codedeploy:Any', resource: '*' } as const
-    faults.fault(/^(?:codedeploy|s3):/, denied, { times: 1, after: call })
-    try {
-      await fleet.open().ensure(request, fleet.context())
-      return false
-    } catch (error) {
-      assert.equal((error as TrunklineError).code, 'AWS_ACCESS_DENIED')
-      return true
-    } finally {
-      faults.clear()
-    }
-  }
+  const dyingAt = (call: number, request: RolloutRequest): Promise<boolean> =>
+    diesAt(faults, { action: /^(?:codedeploy|s3):/, call }, (signal) =>
+      fleet.open().ensure(request, fleet.context({ signal })),
+    )
 
   test('a controller that dies at any call is followed by one that makes one deployment of it, and no other', async () => {
     await fleet.makeGroup()

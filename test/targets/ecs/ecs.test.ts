@@ -1,10 +1,11 @@
 /** Services of ECS: what is registered, rolled out, brought back and run beside them. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import { cancelledError, type TrunklineError } from '../../../src/model/index.ts'
+import { cancelledError } from '../../../src/model/index.ts'
 import type { Job, RolloutRequest } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { diesAt } from '../killed.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
 import { digestOf, type EcsUnderTest, inTime, messages, openEcs, run, seen } from './ecs-under-test.ts'
 
@@ -157,22 +158,9 @@ describe('services of ECS', { skip: awsMissing() }, () => {
     await ecs.makeService()
     for (let call = 0; ; call += 1) {
       const request = ecs.release(`n${call}`)
-      faults.fault(
-        /^ecs:(?!DescribeTaskDefinition)/,
-        { kind: 'denied', permission: 'ecs:Any' },
-        { times: 1, after: call },
+      const died = await diesAt(faults, { action: /^ecs:(?!DescribeTaskDefinition)/, call }, (signal) =>
+        ecs.open().ensure(request, ecs.context({ signal })),
       )
-      const died = await ecs
-        .open()
-        .ensure(request, ecs.context())
-        .then(
-          () => false,
-          (error: TrunklineError) => {
-            assert.equal(error.code, 'AWS_ACCESS_DENIED')
-            return true
-          },
-        )
-      faults.clear()
       await ensured(request)
       assert.equal((await ecs.updates()).length, call + 1)
       assert.equal(await ecs.runs(), `shop-prod-web:${call + 1}`)

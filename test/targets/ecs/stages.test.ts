@@ -8,6 +8,7 @@ import { cancelledError, type RolloutStage, type RolloutStrategy, reason } from 
 import type { StageToVerify } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { diesAt } from '../killed.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
 import { dividing, type EcsUnderTest, inTime, messages, openEcs, seen } from './ecs-under-test.ts'
 
@@ -244,19 +245,9 @@ describe('services of ECS in stages', { skip: awsMissing() }, () => {
     await ecs.makeService({ loadBalancers: [dividing] })
     for (let call = 0; ; call += 1) {
       const request = release(`n${call}`, blueGreen(['answers']))
-      faults.fault(
-        /^ecs:(?!DescribeTaskDefinition)/,
-        { kind: 'denied', permission: 'ecs:Any' },
-        { times: 1, after: call },
+      const died = await diesAt(faults, { action: /^ecs:(?!DescribeTaskDefinition)/, call }, (signal) =>
+        ecs.open().ensure(request, { ...verifier().context, signal }),
       )
-      const died = await ecs
-        .open()
-        .ensure(request, verifier().context)
-        .then(
-          () => false,
-          () => true,
-        )
-      faults.clear()
       assert.equal(messages(await ecs.open().ensure(request, verifier().context)), 'ok')
       assert.equal((await ecs.updates()).length, call + 1)
       assert.equal(await ecs.runs(), `shop-prod-web:${call + 1}`)

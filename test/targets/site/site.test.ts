@@ -1,10 +1,10 @@
 /** Static sites in S3, behind CloudFront: what is brought, in which order, and what is put back. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import type { TrunklineError } from '../../../src/model/index.ts'
 import type { RolloutRequest } from '../../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { diesAt } from '../killed.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
 import { immutable, inTime, openSite, recordKey, type SiteUnderTest, seen } from './site-under-test.ts'
 
@@ -145,18 +145,9 @@ describe('static sites in S3, behind CloudFront', { skip: awsMissing() }, () => 
       const files = { ...second, 'index.html': `number ${call}`, [`assets/app-${call}.js`]: 'app()' }
       const request = await site.release(`n${call}`, files)
       const told = (await site.invalidations()).length
-      faults.fault(/./, { kind: 'denied', permission: 's3:Any' }, { times: 1, after: call })
-      const died = await site
-        .open()
-        .ensure(request, site.context())
-        .then(
-          () => false,
-          (error: TrunklineError) => {
-            assert.equal(error.code, 'AWS_ACCESS_DENIED')
-            return true
-          },
-        )
-      faults.clear()
+      const died = await diesAt(faults, { action: /./, call }, (signal) =>
+        site.open().ensure(request, site.context({ signal })),
+      )
       await ensured(request)
       const shown = await site.shown()
       for (const [path, content] of Object.entries(files)) assert.equal(shown[path], content, path)

@@ -18,6 +18,7 @@ import type { AwsAccess, TrunklineError } from '../../src/model/index.ts'
 import type { ArtifactStore, PackedBlob } from '../../src/ports/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../parts/aws/aws.ts'
 import { type AwsFaults, startFaults } from '../parts/aws/faults.ts'
+import { diesAt } from '../targets/killed.ts'
 import { artifactStoreContract } from './artifact-store.contract.ts'
 import { bundleOf } from './build-directory.ts'
 
@@ -134,6 +135,22 @@ describe('artifacts in S3', { skip: awsMissing() }, () => {
     assert.equal(await store.has(artifact.digest, inTime()), false)
     await store.put(artifact, inTime())
     assert.equal(await store.has(artifact.digest, inTime()), true)
+  })
+
+  test('whose process dies at any call are not half there, and whole when another puts them', async (t) => {
+    const bucket = await newBucket()
+    for (let call = 0; ; call += 1) {
+      const artifact = await bundleOf(t, `number ${call}`)
+      const died = await diesAt(faults, { action: /^s3:/, call }, (signal) => storeIn(bucket).put(artifact, signal))
+      const next = storeIn(bucket)
+      // What is said to be there can be read.
+      if (await next.has(artifact.digest, inTime())) await read(next, layerOf(artifact))
+      await next.put(artifact, inTime())
+      assert.deepEqual(Buffer.from(await read(next, layerOf(artifact))).length, layerOf(artifact).size)
+      if (died) continue
+      assert.ok(call > 3, `${call} calls`)
+      break
+    }
   })
 
   test('that are large go in parts, whole or not at all', async (t) => {

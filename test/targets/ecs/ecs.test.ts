@@ -178,6 +178,18 @@ describe('services of ECS', { skip: awsMissing() }, () => {
     assert.equal(await ecs.runs(), 'shop-prod-web:1')
   })
 
+  test('an ended session and a missing permission are told as what they are, and nothing is begun', async () => {
+    await ecs.makeService()
+    const attempt = () => ecs.open().ensure(ecs.release('1'), ecs.context())
+    faults.fault('ecs:UpdateService', { kind: 'expired' })
+    await assert.rejects(attempt(), { code: 'AWS_CREDENTIALS_EXPIRED' })
+    const resource = 'arn:aws:ecs:eu-west-1:123456789012:service/shop/shop-prod-web'
+    faults.fault('ecs:UpdateService', { kind: 'denied', permission: 'ecs:UpdateService', resource })
+    await assert.rejects(attempt(), /lacks the permission ecs:UpdateService on arn:aws:ecs/)
+    faults.clear()
+    assert.deepEqual(await ecs.updates(), [])
+  })
+
   test('what somebody deployed past Trunkline is shown, and put back', async () => {
     await ecs.makeService()
     const request = ecs.release('1')

@@ -169,6 +169,20 @@ describe('static sites in S3, behind CloudFront', { skip: awsMissing() }, () => 
     assert.equal((await site.invalidations()).length, 2)
   })
 
+  test('an ended session and a missing permission are told as what they are, and no page changes', async () => {
+    await ensured(await site.release('1', first))
+    const request = await site.release('2', second)
+    const attempt = () => site.open().ensure(request, site.context())
+    faults.fault('s3:PutObject', { kind: 'expired' })
+    await assert.rejects(attempt(), { code: 'AWS_CREDENTIALS_EXPIRED' })
+    faults.fault('s3:PutObject', { kind: 'denied', permission: 's3:PutObject', resource: 'arn:aws:s3:::sites/web' })
+    await assert.rejects(attempt(), /lacks the permission s3:PutObject on arn:aws:s3/)
+    faults.clear()
+    assert.deepEqual(await site.shown(), first)
+    faults.fault(/^cloudfront:POST/, { kind: 'denied', permission: 'cloudfront:CreateInvalidation' })
+    await assert.rejects(attempt(), /lacks the permission cloudfront:CreateInvalidation/)
+  })
+
   test('who has lost the lease writes no file any more', async () => {
     await ensured(await site.release('1', first))
     const newer = await site.release('2', second)

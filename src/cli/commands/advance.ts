@@ -4,7 +4,8 @@ import { runDelivery } from '../run-delivery.ts'
 export const advance: Command = {
   name: 'advance',
   summary: 'Move whatever was waiting and may move now',
-  detail: 'Also goes on with what a dead controller left behind. Run it on a schedule where no server does.',
+  detail:
+    'Also goes on with what a dead controller left behind. Run it on a schedule where no server does, and beside it `trunkline diff <env> --check`, which tells of changes by hand.',
   options: [{ flags: '--env <environment>', summary: 'only this environment', isList: true, completes: 'environment' }],
   run: (invocation) =>
     runDelivery(invocation, { title: 'Advancing' }, async (context) => {

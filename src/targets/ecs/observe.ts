@@ -4,7 +4,7 @@ import type { Fingerprint, ServiceName } from '../../model/index.ts'
 import type { Drift, Examined, ObservedService } from '../../ports/index.ts'
 import { weightOf } from './lifecycle.ts'
 import { familyOf, fill, type Parts, sayDefinition, saySelf } from './parts.ts'
-import { isSettled, primaryOf, readService } from './service.ts'
+import { isOwn, isSettled, primaryOf, readService } from './service.ts'
 import { hasEnded, newestDeployment, readDeployment, sayDeployment } from './service-deployments.ts'
 import { readFamily, readRevision } from './task-definition.ts'
 
@@ -27,7 +27,7 @@ export async function observeServices(
 async function observe(parts: Parts, service: ServiceName, signal: AbortSignal): Promise<ObservedService> {
   const found = await readService(parts, service, signal)
   if (found === null) return { ...nothing, detail: `${saySelf(parts, service)} is missing` }
-  const newest = await newestDeployment(parts, service, signal)
+  const newest = isOwn(found) ? await newestDeployment(parts, service, signal) : null
   const primary = primaryOf(found)
   const marker =
     primary?.taskDefinition === undefined ? null : (await readRevision(parts, primary.taskDefinition, signal))?.marker

@@ -32,12 +32,15 @@ export async function knownService(parts: Parts, service: ServiceName, signal: A
       hint: 'services are infrastructure: make it with a stack, or name others (`cluster`, `service`)',
     })
   }
-  const controller = found.deploymentController?.type ?? 'ECS'
-  if (controller === 'ECS') return found
-  throw refusedError('OTHER_CONTROLLER', `${saySelf(parts, service)} is deployed by ${controller}, not by ECS itself`, {
+  if (isOwn(found)) return found
+  const by = found.deploymentController?.type
+  throw refusedError('OTHER_CONTROLLER', `${saySelf(parts, service)} is deployed by ${by}, not by ECS itself`, {
     hint: 'let its deployment controller be ECS, which rolls, and goes blue-green, by itself',
   })
 }
+
+/** Deployed by ECS itself, which alone knows of its deployments. */
+export const isOwn = ({ deploymentController }: Service): boolean => (deploymentController?.type ?? 'ECS') === 'ECS'
 
 export const primaryOf = ({ deployments = [] }: Service): Deployment | null =>
   deployments.find(({ status }) => status === 'PRIMARY') ?? null

@@ -46,6 +46,12 @@ test('a site is delivered once, and the way back shows what was there before', {
   assert.equal(second.exitCode, 0, second.stdout + second.stderr)
   assert.deepEqual(await site.shown(), { 'index.html': 'two', 'new.html': 'new' })
 
+  assert.equal((await project.trunkline(['diff', 'prod', '--check'])).exitCode, 0)
+  await site.byHand('web/index.html', 'by hand')
+  const changed = await project.trunkline(['diff', 'prod', '--check'])
+  assert.equal(changed.exitCode, 1, 'a scheduled job hears of it')
+  assert.match(changed.stdout, /web\/index\.html \(web\)\s+content: .* by somebody/)
+
   const back = await project.trunkline(['rollback', 'prod'])
   assert.equal(back.exitCode, 0, back.stdout + back.stderr)
   assert.deepEqual(await site.shown(), { 'index.html': 'one' })

@@ -5,6 +5,7 @@ import { examineEnvironment } from './environment.ts'
 import { bad, type Finding } from './finding.ts'
 import { examineProject, examineProjectFile } from './project.ts'
 import { examineGit, examineImageBuilder, examineTools } from './tools.ts'
+import { examineBuilds } from './workplace.ts'
 
 export type { Finding } from './finding.ts'
 
@@ -29,6 +30,8 @@ async function examineRepository(invocation: Invocation, context: Context): Prom
   findings.push(...(await examineProject(engine, scene, signal)))
   findings.push(...(await examineTools(invocation, scene.project)))
   findings.push(...(await examineImageBuilder(invocation, scene.project)))
+  const root = context.source.local.root ?? process.cwd()
+  findings.push(...(await examineBuilds(engine, scene.project, root, signal)))
   const environments = Object.keys(scene.project.environments)
   const examined = await Promise.all(environments.map((name) => examineEnvironment(engine, scene, name, signal)))
   return [...findings, ...examined.flat()]

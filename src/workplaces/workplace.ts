@@ -1,5 +1,6 @@
 /** Where the work of one order is done: what a vendor offers, and all that is asked of it. */
 import type { Digest, ServiceName, TrunklineError } from '../model/index.ts'
+import type { Examined } from '../ports/index.ts'
 import type { Ticket } from './ticket.ts'
 
 /** An order on its way to a worker. */
@@ -43,6 +44,11 @@ export type Workplace = {
    * nothing of it is left. Errored where it never starts.
    */
   run(assignment: Assignment, context: AssignmentContext): Promise<RunEnd>
+  /**
+   * For `doctor`: whether such an order could be carried out, as far as the place tells without running one. Throws where
+   * it cannot be reached.
+   */
+  examine(sample: Assignment, signal: AbortSignal): Promise<Examined[]>
   /** Takes away what is left of the order's run, so that the next one starts anew. No error if it is gone. */
   forget(order: Digest, signal: AbortSignal): Promise<void>
   close(): Promise<void>

@@ -60,6 +60,7 @@ describe('a builder elsewhere', () => {
         await doWork({ ...ticket, run }, surroundings)
         return { run, fault: erroredError('WORK_LOST', 'it is gone') }
       },
+      examine: async () => [],
       async forget(order) {
         forgotten.push(order)
       },

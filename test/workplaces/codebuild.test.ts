@@ -11,6 +11,7 @@ import { until } from '../parts/kubernetes/cluster.ts'
 import { type RegistryPart, registryMissing, startRegistry } from '../parts/registry.ts'
 import { type ErrorDocument, openProject, type ProjectUnderTest } from '../system/project-under-test.ts'
 import { type CodeBuildDriver, startCodeBuildDriver } from './codebuild-driver.ts'
+import { buildsAsDoctorSees } from './doctor.ts'
 
 describe('builds on CodeBuild', { skip: awsMissing() || registryMissing(), timeout: 600_000 }, () => {
   let aws: AwsPart
@@ -50,14 +51,16 @@ describe('builds on CodeBuild', { skip: awsMissing() || registryMissing(), timeo
   const building = 'mkdir web/dist && cp web/main.txt web/dist/'
   let shops = 0
 
+  type Change = { place?: object }
+
   /** A service `web`, with more of what is said of it. */
-  async function openShop(web: object = {}): Promise<ProjectUnderTest> {
+  async function openShop(web: object = {}, { place = {} }: Change = {}): Promise<ProjectUnderTest> {
     shops += 1
     const config = {
       project: 'shop',
       artifacts: `oci+http://${registry.host}/shop-${shops}`,
       aws: { region: aws.region, account: aws.account },
-      builds: { on: { codebuild: { project: 'shop-builds' } } },
+      builds: { on: { codebuild: { project: 'shop-builds', ...place } } },
       services: { web: { path: 'web', build: building, artifact: { bundle: { include: ['dist/**'] } }, ...web } },
       environments: { stage: { on: { branch: 'main' }, target: { fleet: { hosts: ['local'] } } } },
     }
@@ -92,6 +95,33 @@ describe('builds on CodeBuild', { skip: awsMissing() || registryMissing(), timeo
     assert.equal(error.code, 'VARIABLES_NOT_SENT')
     assert.match(error.message, /DEPLOY_KEY/)
     assert.equal(driver.started.length, 0)
+  })
+
+  test('doctor says whether the project is there, and would take the orders of this one', async () => {
+    const test = { run: 'true', passEnv: ['NPM_TOKEN'] }
+    const seen = async (exitCode: 0 | 1, change: Change = {}) => {
+      await using project = await openShop({ checks: { test } }, change)
+      return await buildsAsDoctorSees(project, exitCode)
+    }
+    const [account, well] = await seen(0)
+    assert.match(account?.message ?? '', /^AWS is reached as .*, as configured$/)
+    assert.deepEqual(
+      [well?.verdict, well?.message],
+      [
+        'good',
+        'the CodeBuild project shop-builds in eu-west-1 is there, and runs registry.test/ci:1, not privileged: Dockerfiles need buildah in it',
+      ],
+    )
+    const gone = (await seen(1, { place: { project: 'nothing' } })).at(-1)
+    assert.deepEqual([gone?.verdict, gone?.message], ['bad', 'there is no CodeBuild project nothing in eu-west-1'])
+    const arm = (await seen(1, { place: { platform: 'linux/arm64' } })).at(-1)
+    assert.match(arm?.message ?? '', /is linux\/x64, and `platform` under builds\.on says linux\/arm64/)
+    const foreign = (await seen(1, { place: { image: 'aws/codebuild/standard:7.0' } })).at(-1)
+    assert.match(foreign?.message ?? '', /aws\/codebuild\/standard:7\.0, in which there is no Trunkline/)
+    await using project = await openShop({ checks: { test: { run: 'true', passEnv: ['DEPLOY_KEY'] } } })
+    const missing = (await buildsAsDoctorSees(project, 1)).at(-1)
+    assert.match(missing?.message ?? '', /^builds are passed DEPLOY_KEY, which the CodeBuild project does not have/)
+    assert.equal(driver.started.length, 0, 'nothing was started for it')
   })
 
   test('a controller that was killed finds its build again', { timeout: 200_000 }, async () => {

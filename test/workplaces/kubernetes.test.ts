@@ -11,6 +11,7 @@ import { type Cluster, kubernetesMissing, startCluster, until } from '../parts/k
 import { type JobRunner, startJobRunner } from '../parts/kubernetes/job-runner.ts'
 import { type RegistryPart, registryMissing, startRegistry } from '../parts/registry.ts'
 import { type ErrorDocument, openProject, type ProjectUnderTest } from '../system/project-under-test.ts'
+import { buildsAsDoctorSees } from './doctor.ts'
 import { grantDocumentedRights } from './documented-rights.ts'
 import { pushWorkerImage } from './worker-image.ts'
 
@@ -250,6 +251,34 @@ describe('builds in Jobs', { skip: kubernetesMissing() || registryMissing(), tim
     const { error } = await project.json<ErrorDocument>(3, ['deliver'])
     assert.equal(error.code, 'FORBIDDEN')
     assert.match(error.hint ?? '', /docs\/building-elsewhere\.md/)
+  })
+
+  test('doctor says whether Jobs would be taken, by exactly the documented rights', async () => {
+    const seen = async (exitCode: 0 | 1, place: object, more: object = {}) => {
+      await using project = await elsewhere({ services: { web: service('web', more) }, place })
+      const findings = await buildsAsDoctorSees(project, exitCode)
+      assert.deepEqual(await project.jobsThere(), [], 'nothing was made for it')
+      return findings.map(({ verdict, message }) => `${verdict}: ${message}`)
+    }
+    const checks = { test: { run: 'true', passEnv: ['TOKEN'] } }
+    const [well, ...others] = await seen(0, {}, { checks })
+    assert.match(well ?? '', /^good: .* takes Jobs in namespace builds-.*, of .*@sha256:/)
+    assert.deepEqual(others, [])
+
+    const stranger = await cluster.serviceAccount({ namespace: await cluster.namespace('other'), name: 'nobody' })
+    const [lacking] = await seen(1, { kubeconfig: stranger.kubeconfig })
+    assert.match(
+      lacking ?? '',
+      /^bad: .*may not get, list, watch, create, delete jobs\.batch; list, watch pods; get pods\/log in/,
+    )
+
+    const admin = { kubeconfig: cluster.kubeconfig }
+    const [missing] = await seen(1, { ...admin, login: 'registry-login' })
+    assert.match(missing ?? '', /^bad: .*the Secret registry-login is missing in namespace builds-/)
+    const [nowhere] = await seen(1, { ...admin, namespace: 'no-such-place' })
+    assert.match(nowhere ?? '', /^bad: .*takes no Job: .*no-such-place.* not found/)
+    const [nobody] = await seen(1, { kubeconfig: '/nowhere/config' })
+    assert.match(nobody ?? '', /^bad: .*\/nowhere\/config/)
   })
 
   test('an image that cannot be pulled is told, and is no verdict', async () => {

@@ -1,18 +1,14 @@
 /** Before anything is delivered: whether a cluster lets us do what a rollout does there. Asks, and changes nothing. */
+import { lackingRights, nameOfRight, type Right, rightsTo, sayRights } from '../../kubernetes-api/rights.ts'
 import type { ClusterSession } from '../../kubernetes-api/session.ts'
-import { told } from '../../kubernetes-api/session.ts'
 import type { ServiceName } from '../../model/index.ts'
 import type { Examined } from '../../ports/index.ts'
 import type { Clusters } from './clusters.ts'
 import { allObjects, readInventories } from './inventory.ts'
 import type { Place } from './names.ts'
 
-type Right = { group: string; resource: string; subresource?: string; verb: string }
-
 const changing = ['get', 'list', 'watch', 'create', 'patch', 'delete']
 const looking = ['get', 'list', 'watch']
-const rightsTo = (group: string, resource: string, verbs: readonly string[]): Right[] =>
-  verbs.map((verb) => ({ group, resource, verb }))
 
 /** Whatever describes a service. What has been applied there before counts, too. */
 const always: readonly Right[] = [
@@ -38,22 +34,15 @@ export async function examineClusters(
 async function examineAt(session: ClusterSession, place: Place, signal: AbortSignal): Promise<Examined> {
   const { namespace } = place
   const rights = [...always, ...(await rightsToStanding(session, place, signal))]
-  const lacking = (
-    await Promise.all(rights.map(async (right) => ((await may(session, namespace, right, signal)) ? [] : [right])))
-  ).flat()
+  const lacking = await lackingRights(session, namespace, rights, signal)
   if (lacking.length === 0)
     return { isWell: true, message: `${session.name}: it may roll out to namespace ${namespace}` }
-  const byResource = Map.groupBy(lacking, nameOf)
-  const list = [...byResource].map(([name, verbs]) => `${verbs.map(({ verb }) => verb).join(', ')} ${name}`)
   return {
     isWell: false,
-    message: `${session.name}: it may not ${list.join('; ')} in namespace ${namespace}`,
+    message: `${session.name}: it may not ${sayRights(lacking)} in namespace ${namespace}`,
     hint: 'docs/targets/kubernetes.md has the Role that is needed',
   }
 }
-
-const nameOf = ({ group, resource, subresource }: Right): string =>
-  `${resource}${subresource === undefined ? '' : `/${subresource}`}${group === '' ? '' : `.${group}`}`
 
 /** Kinds that services here consist of. Who may not read what stands here lacks more than that: it is told by others. */
 async function rightsToStanding(session: ClusterSession, place: Place, signal: AbortSignal): Promise<Right[]> {
@@ -64,25 +53,9 @@ async function rightsToStanding(session: ClusterSession, place: Place, signal: A
   const objects = [...inventories.values()].flatMap(({ settled }) => (settled === null ? [] : allObjects(settled)))
   const kinds = new Map(objects.map((object) => [`${object.apiVersion} ${object.kind}`, object]))
   const resources = await Promise.all([...kinds.values()].map((object) => session.resources.find(object, signal)))
-  const known = new Set(always.map(nameOf))
+  const known = new Set(always.map(nameOfRight))
   return resources.flatMap(({ apiVersion, plural }) => {
     const rights = rightsTo(apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '', plural, changing)
-    return rights.filter((right) => !known.has(nameOf(right)))
+    return rights.filter((right) => !known.has(nameOfRight(right)))
   })
-}
-
-async function may(session: ClusterSession, namespace: string, right: Right, signal: AbortSignal): Promise<boolean> {
-  const answer = await told(session, () =>
-    session.client.request({
-      method: 'POST',
-      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      body: {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes: { namespace, ...right } },
-      },
-      signal,
-    }),
-  )
-  return (answer as { status?: { allowed?: boolean } }).status?.allowed === true // As the API answers such a review.
 }

@@ -5,6 +5,7 @@ import {
   type Build,
   CodeBuildClient,
   ListBuildsForProjectCommand,
+  type Project,
 } from '@aws-sdk/client-codebuild'
 import type { Aws } from '../../aws/index.ts'
 import { type Digest, usageError } from '../../model/index.ts'
@@ -43,8 +44,7 @@ export async function requireVariables(
   if (names.length === 0) return
   const client = aws.client(CodeBuildClient)
   const { projects = [] } = await aws.send(client, new BatchGetProjectsCommand({ names: [project] }), { signal })
-  const given = new Set(projects[0]?.environment?.environmentVariables?.map(({ name }) => name))
-  const missing = names.filter((name) => !given.has(name))
+  const missing = missingVariables(projects[0], names)
   if (missing.length === 0) return
   throw usageError(
     'VARIABLES_NOT_SENT',
@@ -53,4 +53,9 @@ export async function requireVariables(
       hint: 'a build’s variables can be read by all who may look at it: give them to the project, as SECRETS_MANAGER or PARAMETER_STORE',
     },
   )
+}
+
+export function missingVariables(project: Project | undefined, names: readonly string[]): string[] {
+  const given = new Set(project?.environment?.environmentVariables?.map(({ name }) => name))
+  return names.filter((name) => !given.has(name))
 }

@@ -9,6 +9,7 @@ import { type CodeBuildWorkplace, type Digest, erroredError } from '../../model/
 import type { Clock } from '../../ports/index.ts'
 import type { Assignment, AssignmentContext, RunEnd, Workplace } from '../workplace.ts'
 import { findBuilds, requireVariables } from './builds.ts'
+import { examineProject } from './examine.ts'
 import { followBuild } from './follow.ts'
 import { startRequest } from './start-request.ts'
 
@@ -92,6 +93,8 @@ export function createCodeBuildWorkplace({ place, aws, clock }: CodeBuildWorkpla
         if (context.signal.aborted) current.delete(assignment.order)
       }
     },
+
+    examine: (sample, signal) => examineProject(aws, place, sample, signal),
 
     // CodeBuild keeps its history: what was taken is only not joined again.
     async forget(order) {

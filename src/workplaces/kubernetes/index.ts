@@ -13,6 +13,7 @@ import {
   TrunklineError,
 } from '../../model/index.ts'
 import type { Assignment, AssignmentContext, RunEnd, Workplace } from '../workplace.ts'
+import { examineNamespace } from './examine.ts'
 import { followJob } from './follow.ts'
 import { endOf } from './how-it-ended.ts'
 import { jobName, jobOf, runAnnotation, secretOf, selector } from './job.ts'
@@ -135,6 +136,10 @@ export function createKubernetesWorkplace(options: KubernetesWorkplaceOptions): 
     async run(assignment, context) {
       const session = await open(context.signal)
       return await toldHere(session, () => carryOut(session, assignment, context))
+    },
+    async examine(sample, signal) {
+      const session = await open(signal)
+      return await toldHere(session, () => examineNamespace(session, place, sample, signal))
     },
     async forget(order, signal) {
       const session = await open(signal)

@@ -121,7 +121,7 @@ const variablesOf = ({ ticket }: Assignment, run: string, login: string | null) 
       ]),
 ]
 
-const hasVariables = ({ variables }: Assignment): boolean => Object.keys(variables).length > 0
+export const hasVariables = ({ variables }: Assignment): boolean => Object.keys(variables).length > 0
 
 /** Goes with its Job; null where there is nothing to keep secret. */
 export function secretOf(assignment: Assignment, job: KubernetesObject): KubernetesObject | null {

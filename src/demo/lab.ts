@@ -17,12 +17,10 @@ export type Lab = {
   readonly kubeconfig: string
   /** `127.0.0.1:<port>` */
   readonly registry: string
-  /** Folders of helm and kubectl, for PATH. */
+  /** Folders of helm, kubectl and osls, for PATH. */
   readonly tools: readonly string[]
   /** Null where the story did not ask for it. */
   readonly aws: LabAws | null
-  /** The Serverless framework's command; empty without. */
-  readonly osls: string
   /** Addresses of what stands in for others' services: `hasura/stag`, `slack`. */
   readonly standIns: Readonly<Record<string, string>>
   stop(): Promise<void>
@@ -88,9 +86,8 @@ export async function openLab(
     return {
       kubeconfig: kubeconfig ?? '',
       registry: registry ?? '',
-      tools: [dirname(helm), dirname(kubectl)],
+      tools: [helm, kubectl, ...(osls === null ? [] : [osls])].map((program) => dirname(program)),
       aws,
-      osls: osls ?? '',
       standIns,
       stop,
     }

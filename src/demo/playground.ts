@@ -123,7 +123,7 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
   }
   await cp(exampleFolder(story.example), clone, {
     recursive: true,
-    filter: (path) => !/[/\\](node_modules|dist)$/.test(path),
+    filter: (path) => !/[/\\](node_modules|dist|\.package|\.serverless)$/.test(path),
   })
   await mkdir(remote)
 

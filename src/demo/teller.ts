@@ -60,7 +60,8 @@ export function createTeller({ stream, style, isLive }: TellerOptions): DemoStag
     line(text) {
       typed.push(text)
       // What is said before the first chapter stays.
-      if (region === null || chapterStartedMs === 0) say([pen.dim(`    ${text}`)])
+      if (chapterStartedMs === 0) say(...indented([pen.dim(text)]))
+      else if (region === null) say([pen.dim(`    ${text}`)])
       else redraw()
     },
     figures(figures) {
@@ -70,7 +71,7 @@ export function createTeller({ stream, style, isLive }: TellerOptions): DemoStag
     chapterEnds(_chapter, ok, facts, durationMs) {
       chapterStartedMs = 0
       region?.clear()
-      if (region !== null) say(...typed.map((line): Line => [pen.dim(`    ${line}`)]))
+      if (region !== null && typed.length > 0) say(...typed.map((line): Line => [pen.dim(`    ${line}`)]))
       const mark = ok ? pen.good(pen.symbols.done) : pen.bad(pen.symbols.failed)
       say(
         ...facts.flatMap((fact): Line[] =>

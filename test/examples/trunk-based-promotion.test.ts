@@ -8,6 +8,8 @@ import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseProjectOrThrow } from '../../src/config/index.ts'
 import type { DemoSummary } from '../../src/demo/index.ts'
+import { awsMissing } from '../parts/aws/aws.ts'
+import { oslsMissing } from '../parts/aws/osls.ts'
 import { kubernetesMissing } from '../parts/kubernetes/cluster.ts'
 import { redisMissing } from '../parts/redis.ts'
 import { registryMissing } from '../parts/registry.ts'
@@ -66,25 +68,32 @@ describe('trunk-based promotion', () => {
     assert.deepEqual(branches?.people, trunk?.people)
     assert.deepEqual(branches?.environments['stage'], trunk?.environments['stage'])
     assert.deepEqual(trunk?.environments['prod']?.after, ['stage'])
+    assert.deepEqual(Object.keys(trunk?.environments['prod']?.targets ?? {}), ['clusters', 'functions'])
     assert.deepEqual(branches?.environments['prod']?.after, ['demo'])
   })
 
-  const missing = kubernetesMissing(['kubelab', 'argocd']) || redisMissing() || registryMissing()
-  it('is told whole with a registry and a real Argo CD: seven chapters, and nobody is turned away', {
+  const missing =
+    kubernetesMissing(['kubelab', 'argocd']) || redisMissing() || registryMissing() || awsMissing() || oslsMissing()
+  it('is told whole with a registry, a real Argo CD and functions: eight chapters, and nobody is turned away', {
     skip: missing,
     timeout: 1_200_000,
   }, async () => {
     const summary = await told()
-    assert.equal(summary.story.length, 7)
+    assert.equal(summary.story.length, 8)
     assert.ok(summary.requests > 100, `only ${summary.requests} requests were made`)
-    // Two at first, one for the broken commit and one for its fix, two for what main went on with, one on the branch.
-    assert.equal(summary.builds, 7)
+    // Two images and two functions at first, one of each for the broken commit, one for its fix, two for what main went
+    // on with, one on the branch.
+    assert.equal(summary.builds, 10)
     const facts = summary.story.flatMap((chapter) => chapter.facts)
     assert.ok(
       facts.some((fact) => /^nothing was built for [0-9a-f]{7}: demo runs what was built at [0-9a-f]{7}$/.test(fact)),
     )
     assert.ok(facts.some((fact) => /^rc-2 is refused: release [0-9a-f]{12} was yanked/.test(fact)))
     assert.equal(facts.filter((fact) => fact.startsWith('Argo CD says Synced, Healthy')).length, 7)
+    for (const name of ['stamps', 'receipts']) {
+      assert.ok(facts.some((fact) => new RegExp(`^${name}: CodeSha256 \\S+ in stage, demo, prod$`).test(fact)))
+    }
+    assert.ok(facts.some((fact) => /^its function went back with it: .* alias live leads to version 1;/.test(fact)))
   })
 
   it('names the parts that a machine lacks before it begins anything', { timeout: 120_000 }, async () => {

@@ -2,15 +2,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  type Capability,
-  CloudFormationClient,
-  CreateChangeSetCommand,
-  DescribeChangeSetCommand,
-  DescribeStacksCommand,
-  ExecuteChangeSetCommand,
-  type Stack,
-} from '@aws-sdk/client-cloudformation'
-import {
   BatchGetDeploymentsCommand,
   BatchGetDeploymentTargetsCommand,
   CodeDeployClient,
@@ -19,22 +10,15 @@ import {
   ListDeploymentsCommand,
   ListDeploymentTargetsCommand,
 } from '@aws-sdk/client-codedeploy'
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { type Aws, openAws } from '../../../aws/index.ts'
-import { systemClock } from '../../../clock/index.ts'
 import type { LabAws } from '../../lab.ts'
 import { expect } from '../../story.ts'
+import { type LabAccount, openLabAccount } from '../lab-account.ts'
 
 /** As the example has it. */
 export const region = 'ap-southeast-2'
 
-export type Account = {
+export type Account = Pick<LabAccount, 'makeStack' | 'publish' | 'stacks'> & {
   readonly lab: LabAws
-  /** One stack from a template at an address, as one click in the console would make it; answers its outputs. */
-  makeStack(name: string, url: string, parameters?: Record<string, string>): Promise<Record<string, string>>
-  /** Puts a template where CloudFormation reads it; answers its address. */
-  publish(name: string, template: string): Promise<string>
-  stacks(): Promise<Stack[]>
   /** Of one environment's group, oldest first. */
   deployments(environment: string): Promise<DeploymentInfo[]>
   /** In the order in which they were deployed to. */
@@ -44,52 +28,13 @@ export type Account = {
   close(): Promise<void>
 }
 
-const patienceMs = 60_000
-const templateBucket = 'templates-of-the-example'
-
 export async function openAccount(lab: LabAws, folder: string): Promise<Account> {
-  const aws = openAws(
-    { region, account: null, role: null, endpoint: lab.endpoint, profile: null },
-    { variables: lab.environment, clock: systemClock },
-  )
-  const options = () => ({ signal: AbortSignal.timeout(patienceMs) })
+  const { aws, options, makeStack, publish, stacks } = await openLabAccount(lab, region)
   await runsScripts(lab, folder, options().signal)
-  await makeBucket(aws, options())
   const codedeploy = aws.client(CodeDeployClient)
-  const cloudformation = aws.client(CloudFormationClient)
-
-  async function stacks(): Promise<Stack[]> {
-    const { Stacks = [] } = await aws.send(cloudformation, new DescribeStacksCommand({}), options())
-    return Stacks.filter(({ StackStatus }) => StackStatus !== 'REVIEW_IN_PROGRESS')
-  }
 
   return {
-    lab,
-    stacks,
-    async publish(name, template) {
-      const object = new PutObjectCommand({ Bucket: templateBucket, Key: name, Body: template })
-      await aws.send(aws.client(S3Client), object, options())
-      return `https://${templateBucket}.s3.${region}.amazonaws.com/${name}`
-    },
-    async makeStack(name, url, parameters = {}) {
-      const capabilities: Capability[] = ['CAPABILITY_NAMED_IAM']
-      const create = new CreateChangeSetCommand({
-        ...{ StackName: name, ChangeSetName: 'create', ChangeSetType: 'CREATE', TemplateURL: url },
-        Capabilities: capabilities,
-        Parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({
-          ParameterKey,
-          ParameterValue,
-        })),
-      })
-      const { Id } = await aws.send(cloudformation, create, options())
-      await aws.send(cloudformation, new DescribeChangeSetCommand({ ChangeSetName: Id }), options())
-      await aws.send(cloudformation, new ExecuteChangeSetCommand({ ChangeSetName: Id }), options())
-      const made = (await stacks()).find(({ StackName }) => StackName === name)
-      expect(made?.StackStatus === 'CREATE_COMPLETE', `the stack ${name} is made, not ${made?.StackStatus}`)
-      return Object.fromEntries(
-        (made.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue ?? '']),
-      )
-    },
+    ...{ lab, makeStack, publish, stacks },
     async deployments(environment) {
       const group = { applicationName: `ec2-fleet-${environment}`, deploymentGroupName: environment }
       const { deployments: deploymentIds = [] } = await aws.send(
@@ -120,18 +65,12 @@ export async function openAccount(lab: LabAws, folder: string): Promise<Account>
       return [...found].map(([instance, url]) => ({ instance, url }))
     },
     async close() {
-      const limit = AbortSignal.timeout(patienceMs)
+      const limit = options().signal
       const homes = new Set((await told(lab, limit).catch(() => [])).flatMap(({ home }) => home ?? []))
       for (const home of homes) await endRehearsed(join(home, 'web'))
       await aws.close()
     },
   }
-}
-
-async function makeBucket(aws: Aws, options: { signal: AbortSignal }): Promise<void> {
-  const CreateBucketConfiguration = { LocationConstraint: region } as const
-  const create = new CreateBucketCommand({ Bucket: templateBucket, CreateBucketConfiguration })
-  await aws.send(aws.client(S3Client), create, options)
 }
 
 /** What the emulator is told beside AWS's own API: its instances are folders, and run the scripts of `appspec.yml`. */

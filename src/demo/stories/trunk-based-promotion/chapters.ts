@@ -1,6 +1,8 @@
 /** The steps of brief 002, one chapter each. */
 import type { Plan } from '../../../model/index.ts'
 import { type Chapter, expect } from '../../story.ts'
+import { expectAliasBack, stampsIn } from './function-chapter.ts'
+import { functions } from './functions.ts'
 import { type StageSet, services } from './stage-set.ts'
 import {
   deliver,
@@ -20,20 +22,22 @@ import {
 export const firstPush = (set: StageSet): Chapter => ({
   name: 'Merged to main: built once, and live in stage',
   tells:
-    'Two images are checked, built and pushed, named by their commit. One commit in the manifest repository brings them to stage, and an order is placed to verify them.',
+    'Two images are checked, built and pushed, named by their commit; one commit in the manifest repository brings them to stage. Two functions are packaged beside them. An order is placed to verify it.',
   async run(playground) {
     await pushMain(playground)
     const stage = await environmentOf(playground, 'stage')
     const builds = await playground.buildRecords()
-    expect(builds === services.length, `each service was built once: ${builds} builds`)
+    const all = services.length + (set.functions() === null ? 0 : functions.length)
+    expect(builds === all, `each service was built once: ${builds} builds`)
     expect((await manifestCommits(set)) === 2, 'one commit in the manifest repository for both services')
     const subject = await expectOnlyDigests(set, 'stage')
     await expectTagged(set, stage, short(stage.commit), playground.signal)
     const running = await expectRunning(playground, set, 'stage')
     return [
-      `${builds} images, named orders-${short(stage.commit)} and notifications-${short(stage.commit)} in the registry`,
+      `${services.length} images, named orders-${short(stage.commit)} and notifications-${short(stage.commit)} in the registry`,
       `one commit in the manifest repository: ${subject}`,
       running,
+      ...(await stampsIn(set, 'stage')),
     ]
   },
 })
@@ -69,6 +73,7 @@ export const docsOnlyTag = (set: StageSet): Chapter => ({
       notice ?? '',
       `the same images, named orders-rc-1 too: ${subject}`,
       await expectRunning(playground, set, 'demo'),
+      ...(await stampsIn(set, 'demo')),
     ]
   },
 })
@@ -84,18 +89,22 @@ export const production = (set: StageSet): Chapter => ({
     expect(prod.version === 'v1.0.0' && sameBytes(demo, prod), 'prod runs v1.0.0, the bytes of demo')
     await expectTagged(set, prod, 'v1.0.0', playground.signal)
     const subject = await expectOnlyDigests(set, 'prod')
-    return [`0 builds: ${subject}`, await expectRunning(playground, set, 'prod')]
+    return [`0 builds: ${subject}`, await expectRunning(playground, set, 'prod'), ...(await stampsIn(set, 'prod'))]
   },
 })
 
 export const brokenCommit = (set: StageSet): Chapter => ({
   name: 'A commit fails in stage, and is yanked',
   tells:
-    'Every test of the services is green, yet no letter is short enough any more. Stage notices, goes back by a new commit, tells who wrote it, and no tag brings it further.',
+    'Every test is green, yet no letter is short enough any more; and whoever wrote it gives a stamp away for every euro. Stage notices, goes back, tells who wrote it, and no tag brings it further.',
   async run(playground) {
     const before = await environmentOf(playground, 'stage')
     const commits = await manifestCommits(set)
+    const stamps = await set.functions()?.live('stamps', 'stage')
     await playground.edit('services/notifications/src/main.ts', 'maxLetterLength: 20_000', 'maxLetterLength: 20')
+    await playground.edit('functions/stamps/src/stamps.ts', 'centsPerStamp = 500', 'centsPerStamp = 100')
+    await playground.edit('functions/stamps/test/stamps.test.ts', 'stamps: 3', 'stamps: 19')
+    await playground.edit('functions/stamps/test/stamps.test.ts', 'totalCents: 499', 'totalCents: 99')
     await playground.commit('Nobody reads long letters')
     await pushMain(playground, 'failed')
     const stage = await environmentOf(playground, 'stage')
@@ -112,6 +121,7 @@ export const brokenCommit = (set: StageSet): Chapter => ({
     expect((await manifestCommits(set)) === commits + 2, 'the tags changed nothing')
     return [
       'stage noticed, and is back by a new commit in the manifest repository',
+      ...(await expectAliasBack(set, stamps)),
       `rc-2 is refused: ${whyOf(demo)[0]}`,
       `v1.1.0 is refused: ${whyOf(prod)[0]}`,
       'its author was mentioned in the channel',
@@ -159,8 +169,9 @@ export const wayBack = (set: StageSet): Chapter => ({
     expect(prod.version === 'v1.0.0' && sameBytes(demo, prod), 'prod runs the bytes of v1.0.0, as demo does')
     expect((await manifestCommits(set)) === commits + 1, 'a rollback is one more commit')
     const subject = await expectOnlyDigests(set, 'prod')
+    const stamps = await stampsIn(set, 'prod')
     expect((await deliver(playground, 'v1.1.1', 'waiting')).environments[0]?.name === 'prod', 'v1.1.1 waits')
     await playground.trunkline('resume', 'prod')
-    return [`one commit: ${subject}`, await expectRunning(playground, set, 'prod')]
+    return [`one commit: ${subject}`, await expectRunning(playground, set, 'prod'), ...stamps]
   },
 })

@@ -4,10 +4,12 @@ import { dirname, join } from 'node:path'
 import { openArtifactStore } from '../../../artifacts/index.ts'
 import type { ArtifactStore } from '../../../ports/index.ts'
 import { runProcess } from '../../../process/index.ts'
-import type { Lab } from '../../lab.ts'
+import { programFolder } from '../../../program/index.ts'
+import type { Lab, LabAws } from '../../lab.ts'
 import type { Playground } from '../../playground.ts'
 import { expect } from '../../story.ts'
 import { type FrontDoor, openFrontDoor } from './front-door.ts'
+import { type Functions, fittedToAccount, openFunctions, withoutFunctions } from './functions.ts'
 import { type Letters, openLetters } from './letters.ts'
 
 export const environments = ['stage', 'demo', 'prod'] as const
@@ -23,6 +25,8 @@ export type StageSet = {
   close(): Promise<void>
   /** Whether a real Argo CD brings the manifests to a cluster. */
   hasArgoCd(): boolean
+  /** Null where there is no AWS: images are delivered without them. */
+  functions(): Functions | null
   store(): ArtifactStore
   letters(): readonly string[]
   /** Runs git in the manifest repository. */
@@ -45,6 +49,8 @@ export function createStageSet(): StageSet {
   let manifestsFolder = ''
   let registry = ''
   let isFollowed = false
+  let account: LabAws | null = null
+  let functions: Functions | null = null
 
   const theStore = (): ArtifactStore => {
     if (store === null) throw new Error('the store is opened with the stage set')
@@ -57,6 +63,10 @@ export function createStageSet(): StageSet {
       if (lab === null) throw new Error('the story wants a registry at least')
       registry = `${lab.registry}/acme/orders`
       isFollowed = lab.kubeconfig !== ''
+      account = lab.aws
+      if (account !== null) {
+        functions = await openFunctions(account, join(programFolder, 'examples', 'trunk-based-promotion'))
+      }
       store = await openArtifactStore(
         { kind: 'oci-registry', repository: registry, insecure: true },
         { defaultDirectory: folder, repositoryRoot: folder, environment: process.env, services, openAws: null },
@@ -83,7 +93,8 @@ export function createStageSet(): StageSet {
       for (const file of ['trunkline.yaml', 'release-branches/trunkline.yaml']) {
         await change(join(clone, file), (text) => {
           const fitted = text.replace(written.registry, registry).replace(written.repository, manifestsUrl)
-          return isFollowed ? fitted : fitted.replace(written.argocd, '')
+          const withAws = account === null ? withoutFunctions(fitted) : fittedToAccount(fitted, account)
+          return isFollowed ? withAws : withAws.replace(written.argocd, '')
         })
       }
       for (const door of doors) {
@@ -109,9 +120,12 @@ export function createStageSet(): StageSet {
       doors = []
       await letters?.close()
       letters = null
+      await functions?.close()
+      functions = null
     },
 
     hasArgoCd: () => isFollowed,
+    functions: () => functions,
     store: theStore,
     letters: () => letters?.said() ?? [],
     manifests,

@@ -1,4 +1,5 @@
 /** What the chapters ask and check, in their words. */
+import * as z from 'zod'
 import type { DeliveryResult } from '../../../delivery/index.ts'
 import type { Digest } from '../../../model/index.ts'
 import type { EnvironmentStatus } from '../../../reporting/index.ts'
@@ -51,12 +52,17 @@ export async function environmentOf(playground: Playground, name: EnvironmentOfS
 export const artifactsOf = ({ services }: EnvironmentStatus): Record<string, string> =>
   Object.fromEntries(services.map(({ name, artifact }) => [name, artifact]))
 
-export const sameBytes = (one: EnvironmentStatus, other: EnvironmentStatus): boolean =>
-  services.every((name) => artifactsOf(one)[name] !== undefined && artifactsOf(one)[name] === artifactsOf(other)[name])
+/** Of each service, and each function where there are any. */
+export function sameBytes(one: EnvironmentStatus, other: EnvironmentStatus): boolean {
+  const [these, those] = [artifactsOf(one), artifactsOf(other)]
+  const names = new Set([...services, ...Object.keys(these), ...Object.keys(those)])
+  return [...names].every((name) => these[name] !== undefined && these[name] === those[name])
+}
 
 /** Whether the registry knows what runs there by this name, too: `orders-rc-1`. */
 export async function expectTagged(set: StageSet, environment: EnvironmentStatus, tag: string, signal: AbortSignal) {
-  for (const [name, artifact] of Object.entries(artifactsOf(environment))) {
+  for (const name of services) {
+    const artifact = artifactsOf(environment)[name]
     const named: Digest | null = await set.store().resolveTag(`${name}-${tag}`, signal)
     expect(named === artifact, `the registry knows ${name} as ${name}-${tag}`)
   }
@@ -91,20 +97,47 @@ export async function expectRunning(
   expect(answer.ok, `people see products in ${environment}`)
   if (!set.hasArgoCd()) return `${environment} answers at its address; no Argo CD here: deployed was when it was pushed`
   const status = await environmentOf(playground, environment)
-  const namespace = `orders-${environment}`
-  for (const [name, artifact] of Object.entries(artifactsOf(status))) {
-    const path = 'jsonpath={.spec.template.spec.containers[0].image} {.status.readyReplicas}/{.spec.replicas}'
-    const said = await playground.tool('kubectl', '-n', namespace, 'get', 'deployment', name, '-o', path)
-    expect(said.includes(`@${artifact} `), `the cluster runs ${name} by its digest, not ${said}`)
-    const [, ready, wanted] = / (\d+)\/(\d+)$/.exec(said) ?? []
-    expect(ready !== undefined && ready === wanted, `all pods of ${name} are ready: ${said}`)
-  }
-  const application = await playground.tool(
-    ...(['kubectl', '-n', 'argocd', 'get', 'application', `orders-${environment}`] as const),
-    ...(['-o', 'jsonpath={.status.sync.status}, {.status.health.status} at {.status.sync.revision}'] as const),
+  const deployments = await playground.tool(
+    'kubectl',
+    '-n',
+    `orders-${environment}`,
+    'get',
+    'deployments',
+    '-o',
+    'json',
   )
-  expect(/^Synced, Healthy at [0-9a-f]{40}$/.test(application), `Argo CD is done: ${application}`)
-  return `Argo CD says ${application.slice(0, -28)}; the cluster runs these digests`
+  const { items } = deploymentsSchema.parse(JSON.parse(deployments))
+  for (const name of services) {
+    const found = items.find(({ metadata }) => metadata.name === name)
+    const image = found?.spec.template.spec.containers[0]?.image ?? 'nothing'
+    expect(image.endsWith(`@${artifactsOf(status)[name]}`), `the cluster runs ${name} by its digest, not ${image}`)
+    const [ready, wanted] = [found?.status.readyReplicas, found?.spec.replicas]
+    expect(ready !== undefined && ready === wanted, `all pods of ${name} are ready: ${ready} of ${wanted}`)
+  }
+  const name = `orders-${environment}`
+  const application = await playground.tool('kubectl', '-n', 'argocd', 'get', 'application', name, '-o', 'json')
+  const { sync, health } = applicationSchema.parse(JSON.parse(application)).status
+  expect(sync.status === 'Synced' && health.status === 'Healthy', `Argo CD is done: ${sync.status}, ${health.status}`)
+  return `Argo CD says ${sync.status}, ${health.status} at ${sync.revision.slice(0, 12)}; the cluster runs these digests`
 }
+
+const deploymentsSchema = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      spec: z.object({
+        replicas: z.number(),
+        template: z.object({ spec: z.object({ containers: z.array(z.object({ image: z.string() })) }) }),
+      }),
+      status: z.object({ readyReplicas: z.number().optional() }),
+    }),
+  ),
+})
+const applicationSchema = z.object({
+  status: z.object({
+    sync: z.object({ status: z.string(), revision: z.string() }),
+    health: z.object({ status: z.string() }),
+  }),
+})
 
 export const short = (id: string | null | undefined): string => (id ?? '').slice(0, 7)

@@ -7,6 +7,7 @@ import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { cancelledError, erroredError } from '../model/index.ts'
+import { type FollowedFile, followFile } from './followed-file.ts'
 import { lineSplitter } from './line-splitter.ts'
 
 export type ProcessRequest = {
@@ -31,6 +32,11 @@ export type ProcessRequest = {
    * watcher inside the group kills it. A program that cannot be started then exits 127 (or 126) instead of throwing.
    */
   endWithUs?: boolean
+  /**
+   * It writes into these files, and is read from there: a program that goes on when we die, and dies of a broken pipe,
+   * needs them. They stay.
+   */
+  outputBy?: { stdout: string; stderr: string }
 }
 
 export type ProcessEnd = {
@@ -66,24 +72,23 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
   const { argv, signal } = request
   if (signal?.aborted) throw cancelledError(`${argv[0]} was cancelled`)
   const startedAt = performance.now()
-  const child = start(request)
-
   let cut: Cut | null = null
   let listenerFault: unknown
   let killTimer: NodeJS.Timeout | undefined
-  const end = (why: Cut) => {
-    if (cut !== null) return
-    cut = why
-    signalGroup(child, 'SIGTERM')
-    killTimer = setTimeout(() => signalGroup(child, 'SIGKILL'), request.killAfterMs ?? defaultKillAfterMs)
-  }
-  const output = collectOutput(child, request, {
+  const output = collectOutput(request, {
     tooMuch: () => end('too-much-output'),
     fault(cause) {
       listenerFault ??= cause
       end('broken')
     },
   })
+  const child = start(request, output)
+  const end = (why: Cut) => {
+    if (cut !== null) return
+    cut = why
+    signalGroup(child, 'SIGTERM')
+    killTimer = setTimeout(() => signalGroup(child, 'SIGKILL'), request.killAfterMs ?? defaultKillAfterMs)
+  }
   const limit = setTimeout(() => end('timed-out'), Math.min(request.timeoutMs, maxTimerMs))
   const onAbort = () => end('cancelled')
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -106,26 +111,35 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessEnd> {
     clearTimeout(limit)
     clearTimeout(killTimer)
     signal?.removeEventListener('abort', onAbort)
+    output.close()
   }
 }
 
-function start(request: ProcessRequest): ChildProcess {
+type Output = ReturnType<typeof collectOutput>
+
+function start(request: ProcessRequest, output: Output): ChildProcess {
   const [program, ...rest] = request.endWithUs ? ['/bin/sh', '-c', watchedStart, 'sh', ...request.argv] : request.argv
   const stdin = request.input === undefined ? 'ignore' : 'pipe'
+  const more = request.endWithUs ? (['pipe'] as const) : []
   try {
     const child = spawn(program, rest, {
       cwd: request.cwd,
       env: request.env,
-      stdio: request.endWithUs ? [stdin, 'pipe', 'pipe', 'pipe'] : [stdin, 'pipe', 'pipe'],
+      stdio: [stdin, output.files?.stdout.writing ?? 'pipe', output.files?.stderr.writing ?? 'pipe', ...more],
       detached: true,
     })
+    output.listen(child)
     // It may end without reading its input: no fault of ours.
     child.stdin?.on('error', () => {})
     if (request.input !== undefined) child.stdin?.end(request.input)
     return child
   } catch (cause) {
     // Arguments too long, a NUL byte in them, no memory: thrown at once instead of as an event.
+    output.close()
     throw startError(request.argv[0], cause)
+  } finally {
+    output.files?.stdout.closeWriting()
+    output.files?.stderr.closeWriting()
   }
 }
 
@@ -165,7 +179,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 
 type OutputEvents = { tooMuch(): void; fault(cause: unknown): void }
 
-function collectOutput(child: ChildProcess, request: ProcessRequest, events: OutputEvents) {
+function collectOutput(request: ProcessRequest, events: OutputEvents) {
   const maxOutputBytes = request.maxOutputBytes ?? defaultMaxOutputBytes
   const stdout: Buffer[] = []
   const stderrDecoder = new StringDecoder('utf8')
@@ -189,16 +203,26 @@ function collectOutput(child: ChildProcess, request: ProcessRequest, events: Out
     if (stream === 'stderr') stderr = (stderr + stderrDecoder.write(chunk)).slice(-maxKeptStderr)
     if (request.onLine) for (const line of lines[stream].push(chunk)) tell(line, stream)
   }
-  const listen = (stream: 'stdout' | 'stderr', pipe: Readable | null) => {
+  const listenTo = (stream: 'stdout' | 'stderr', pipe: Readable | null) => {
     pipe?.on('data', take(stream))
     pipe?.on('error', () => {})
   }
-  listen('stdout', child.stdout)
-  listen('stderr', child.stderr)
+  const files = followFiles(request, take)
+  const close = () => {
+    files?.stdout.close()
+    files?.stderr.close()
+  }
 
   return {
-    /** Hands over lines that had no end. */
+    files,
+    close,
+    listen(child: ChildProcess) {
+      listenTo('stdout', child.stdout)
+      listenTo('stderr', child.stderr)
+    },
+    /** Hands over what is still in files, and lines that had no end. */
     finish() {
+      close()
       if (!request.onLine) return
       for (const stream of ['stdout', 'stderr'] as const) {
         const rest = lines[stream].end()
@@ -208,4 +232,14 @@ function collectOutput(child: ChildProcess, request: ProcessRequest, events: Out
     stdout: () => Buffer.concat(stdout),
     stderr: () => stderr + stderrDecoder.end(),
   }
+}
+
+type Files = { stdout: FollowedFile; stderr: FollowedFile }
+
+function followFiles(
+  { outputBy }: ProcessRequest,
+  take: (stream: 'stdout' | 'stderr') => (chunk: Buffer) => void,
+): Files | null {
+  if (outputBy === undefined) return null
+  return { stdout: followFile(outputBy.stdout, take('stdout')), stderr: followFile(outputBy.stderr, take('stderr')) }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,6 +37,28 @@ describe('a child process', () => {
     assert.equal(end.exitCode, 3)
     assert.deepEqual([...end.stdout], [0xff, 0, 0x78])
     assert.equal(end.stderr, 'käse\n')
+  })
+
+  test('that writes into files is read as it writes, to its last line, and ends as any other', async () => {
+    const outputBy = { stdout: join(directory, 'out'), stderr: join(directory, 'err') }
+    const lines: string[] = []
+    let seenAt = ''
+    const end = await shell('echo one; while [ ! -e seen ]; do sleep 0.02; done; echo odd >&2; printf two; exit 4', {
+      ...{ outputBy, cwd: directory },
+      onLine(line) {
+        lines.push(line)
+        if (line !== 'one') return
+        seenAt = 'while it ran'
+        writeFileSync(join(directory, 'seen'), '')
+      },
+    })
+    assert.deepEqual([end.kind, end.exitCode, end.stdout.toString(), end.stderr], ['exited', 4, 'one\ntwo', 'odd\n'])
+    assert.deepEqual([seenAt, [...lines].sort()], ['while it ran', ['odd', 'one', 'two']])
+    const endless = await shell('yes', { outputBy, maxOutputBytes: 100_000 })
+    assert.equal(endless.kind, 'too-much-output')
+    await assert.rejects(runProcess({ argv: [join(directory, 'none')], env, timeoutMs: 1000, outputBy }), {
+      code: 'PROCESS_START',
+    })
   })
 
   test('that a signal ends has 128 and the signal as exit code', async () => {

@@ -110,7 +110,7 @@ async function makePlan(
   const options = ['-input=false', '-no-color', wait, `-out=${planName}`, ...more, ...valueFiles]
   const timeoutMs = planTimeoutMs + config.lockTimeoutMs
   const diagnostics = collectDiagnostics()
-  const call = { folder, signal, inputs, timeoutMs }
+  const call = { folder, signal, inputs, timeoutMs, holdsLock: true as const }
   const end = await program.run(['plan', '-json', ...options], { ...call, onLine: diagnostics.take })
   if (end.kind !== 'exited') throw worldFault(program, 'plan', end)
   if (end.exitCode !== 0) return diagnostics.verdict(`${program.name} cannot plan it`)
@@ -151,7 +151,7 @@ async function apply(
   const wait = `-lock-timeout=${Math.ceil(config.lockTimeoutMs / 1000)}s`
   const timeoutMs = config.timeoutMs + config.lockTimeoutMs
   const end = await program.run(['apply', '-json', '-input=false', '-no-color', wait, planName], {
-    ...{ folder, signal, timeoutMs, onLine },
+    ...{ folder, signal, timeoutMs, onLine, holdsLock: true },
   })
   if (end.kind !== 'exited') throw worldFault(program, 'apply its plan', end)
   return end.exitCode === 0 ? passed : diagnostics.verdict(`${program.name} could not apply its plan`)

@@ -1,4 +1,5 @@
 /** The program, `terraform` or `tofu`: one call, its environment, and what its ends mean. */
+import { join } from 'node:path'
 import { erroredError, type Reason, reason, type TerraformConfig, TrunklineError } from '../../model/index.ts'
 import { type ProcessEnd, runProcess } from '../../process/index.ts'
 import type { Identity } from './identity.ts'
@@ -16,6 +17,8 @@ export type Call = {
   /** Values of input variables: seen by the process alone, on no command line and in no file. */
   inputs?: Readonly<Record<string, string>>
   onLine?(line: string): void
+  /** It holds the state's lock: where we die, it goes on to its end, which it would not if it wrote to us. */
+  holdsLock?: true
 }
 
 export type ProgramOptions = {
@@ -32,7 +35,7 @@ const maxOutputBytes = 256 * 1024 * 1024
 export function createProgram({ name, variables, providerCache, identity }: ProgramOptions): Program {
   return {
     name,
-    async run(argv, { folder, signal, timeoutMs, inputs = {}, onLine }) {
+    async run(argv, { folder, signal, timeoutMs, inputs = {}, onLine, holdsLock }) {
       const given = Object.entries(inputs).map(([input, value]) => [`TF_VAR_${input}`, value])
       const known = { ...variables, ...(await identity.variables(signal)) }
       const env = { ...inherited(known), TF_PLUGIN_CACHE_DIR: variables['TF_PLUGIN_CACHE_DIR'] ?? providerCache }
@@ -45,6 +48,9 @@ export function createProgram({ name, variables, providerCache, identity }: Prog
           killAfterMs,
           maxOutputBytes,
           signal,
+          ...(holdsLock && {
+            outputBy: { stdout: join(folder, 'trunkline.out'), stderr: join(folder, 'trunkline.err') },
+          }),
           ...(onLine === undefined ? {} : { onLine: (line, stream) => stream === 'stdout' && onLine(line) }),
         })
       } catch (error) {

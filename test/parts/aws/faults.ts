@@ -28,9 +28,9 @@ export type AwsFaults = {
   access: AwsPart['access']
   /**
    * Answers the next calls whose action matches with this fault; `times` of them (default: all). The latest rule counts.
-   * `after` so many that pass.
+   * `after` so many that pass. `strikes` is told of each call that it hits, before that is answered.
    */
-  fault(action: string | RegExp, fault: AwsFault, options?: { times?: number; after?: number }): void
+  fault(action: string | RegExp, fault: AwsFault, options?: FaultOptions): void
   /**
    * Who asks dies once so many matching calls have passed: AWS carries one more out, nobody hears its answer, and
    * nothing that is asked after it reaches AWS until `clear`. Resolves then; with false where `clear` comes first.
@@ -48,7 +48,9 @@ export type AwsFaults = {
   stop(): Promise<void>
 }
 
-type Rule = { action: string | RegExp; fault: AwsFault; left: number; after: number }
+export type FaultOptions = { times?: number; after?: number; strikes?(action: string): void }
+
+type Rule = { action: string | RegExp; fault: AwsFault; left: number; after: number; strikes(action: string): void }
 
 export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
   let rules: Rule[] = []
@@ -80,6 +82,7 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
       if (rule.left === 0 || !matches(rule.action, action)) continue
       if (rule.after-- > 0) continue
       rule.left--
+      rule.strikes(action)
       return rule.fault
     }
     return null
@@ -111,8 +114,8 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
     endpoint,
     environment: awsEnvironment(endpoint),
     access: { ...aws.access, endpoint },
-    fault(action, fault, { times = Number.POSITIVE_INFINITY, after = 0 } = {}) {
-      rules = [{ action, fault, left: times, after }, ...rules]
+    fault(action, fault, { times = Number.POSITIVE_INFINITY, after = 0, strikes = () => {} } = {}) {
+      rules = [{ action, fault, left: times, after, strikes }, ...rules]
     },
     death: (action, after) =>
       new Promise((told) => {

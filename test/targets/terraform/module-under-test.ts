@@ -21,6 +21,7 @@ export type ModuleChange = {
 
 export type ModuleUnderTest = AsyncDisposable & {
   target: Target
+  root: string
   /** Holds `<service>.tfstate`. */
   states: string
   environment: NodeJS.ProcessEnv
@@ -36,9 +37,13 @@ export type InAccount = { access: AwsAccess; environment: Record<string, string>
 export async function openModule(
   config: Partial<TerraformConfig> = {},
   account: InAccount | null = null,
+  /** Of a module that is under test already: it stays. */
+  known: string | null = null,
+  /** More variables of the process. */
+  variables: Record<string, string> = {},
 ): Promise<ModuleUnderTest> {
-  const root = await mkdtemp(join(tmpdir(), 'trunkline-terraform-test-'))
-  const environment = { ...withTerraform(), ...account?.environment }
+  const root = known ?? (await mkdtemp(join(tmpdir(), 'trunkline-terraform-test-')))
+  const environment = { ...withTerraform(), ...account?.environment, ...variables }
   const store = new MemoryStore()
   const target = createTerraformTarget({
     config: {
@@ -66,7 +71,7 @@ export async function openModule(
     return previews[request.service] ?? null
   }
   return {
-    ...{ target, environment, context, preview, states: join(root, 'states') },
+    ...{ target, environment, context, preview, root, states: join(root, 'states') },
     async request(service, files, { run = {}, variables = {}, beside = {} } = {}) {
       const artifact = await store.addBundle(files)
       const whole: TerraformRun = {
@@ -99,6 +104,8 @@ export async function openModule(
       const planned = await preview(request)
       return await target.ensure({ ...request, ...(planned === null ? {} : { preview: planned }) }, context())
     },
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {
+      if (known === null) await rm(root, { recursive: true, force: true })
+    },
   }
 }

@@ -113,7 +113,7 @@ export type DeploymentNote = {
   id: DeploymentId
   candidate: Candidate
   actor: Actor
-  /** Absent where nobody had to approve, and where one that was cut short is gone on with: history knows who did. */
+  /** Absent where nobody had to approve. */
   approved?: { plan: PlanHash; by: readonly Actor[] }
   /** Rollouts on the same target that may begin when this one may, itself among them. */
   together: ReadonlyArray<{ service: ServiceName; artifact: Digest }>
@@ -141,6 +141,8 @@ export type TargetContext = {
   artifacts: ArtifactStore
   report(update: { ready: number; desired: number; old: number; stage?: StageProgress }): void
   log(line: string): void
+  /** Shown at once, where logs of steps are shown at their end: what waits for a person. */
+  note?(line: string): void
   /** Between the stages of a rollout: whether it may go on. Absent where nothing is to be verified. */
   verifyStage?(stage: StageToVerify, signal: AbortSignal): Promise<Verdict>
   /**

@@ -6,21 +6,13 @@
 
 import type { NewEvent } from '../../ledger/index.ts'
 import { isNamedSame, isSameAttempt } from '../../ledger/index.ts'
-import type { ActiveDeployment, Actor, DeploymentPlan, Reason, Waiting } from '../../model/index.ts'
+import type { ActiveDeployment, DeploymentPlan, Reason, Waiting } from '../../model/index.ts'
 import { reason, reasonOfError, TrunklineError } from '../../model/index.ts'
-import {
-  approvalGate,
-  approversOf,
-  holdGate,
-  lossesOf,
-  planDeployment,
-  previewsOf,
-  runningServices,
-  yankGate,
-} from '../../planning/index.ts'
+import { holdGate, planDeployment, previewsOf, runningServices, yankGate } from '../../planning/index.ts'
 import type { Engine, EnvironmentResult } from '../engine.ts'
 import { notify } from '../notify.ts'
 import { openSession, type Session } from '../session.ts'
+import { approvedWhenBegun, askApproval } from './approval.ts'
 import { builtEarlier } from './built-earlier.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
@@ -185,32 +177,17 @@ async function deployUnderLease(
   if (early?.action === 'wait') return await wait(engine, session, request, null, early, older)
   if (gathered.problems.length > 0)
     return await cannotAct(engine, session, request, gathered.problems, { resumes, older })
-  let approvedBy: readonly Actor[] = []
-  if (resumes === null || wouldDoOther(plan, resumes)) {
-    const { approvals, refused } = await session.approvals()
-    const approvalFacts = {
-      policy,
-      people: request.project.people,
-      approvals,
-      refused,
-      plan: plan.hash,
-      covers: plan.covers,
-      losses: lossesOf(plan),
-      waitingCovers: session.state().waiting?.covers ?? null,
-      author: candidate.author,
-      nowMs: engine.world.clock.now(),
-    }
-    const approval = approvalGate(approvalFacts)
-    if (approval.action === 'wait') return await wait(engine, session, request, plan, approval, older)
-    approvedBy = approversOf(approvalFacts)
-  }
+  const isAsked = resumes === null || wouldDoOther(plan, resumes)
+  const asked = isAsked ? await askApproval(engine, session, request, plan) : null
+  if (asked?.gate.action === 'wait') return await wait(engine, session, request, plan, asked.gate, older)
+  const approved = asked?.approved ?? (resumes && (await approvedWhenBegun(engine, session, request, resumes)))
   // What came into the queue while a deployment was under way is newer than that, whoever goes on with it.
   const replaced = resumes === null ? older : null
   const earlier = await builtEarlier(engine, request, snapshot)
   return await runDeployment(engine, session, request, {
     plan,
     gathered,
-    approvedBy,
+    approved,
     resumes,
     older: replaced,
     earlier,

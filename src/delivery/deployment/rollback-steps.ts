@@ -87,7 +87,7 @@ export async function goBack(
     steps: plan.steps,
   })
   try {
-    const run = { engine, session, policy, id, candidate, plan, gathered, approvedBy: [], hookDecision: 'ask' as const }
+    const run = { engine, session, policy, id, candidate, plan, gathered, approved: null, hookDecision: 'ask' as const }
     const failure = await executeDeployment(run)
     if (failure !== null) {
       const { step, verdict } = failure

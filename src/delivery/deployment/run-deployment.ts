@@ -2,7 +2,6 @@
 import type { NewEvent } from '../../ledger/index.ts'
 import type {
   ActiveDeployment,
-  Actor,
   DeploymentId,
   DeploymentPlan,
   Reaction,
@@ -16,6 +15,7 @@ import type { Engine, EnvironmentResult } from '../engine.ts'
 import { isOusted, unwrapFault } from '../fault.ts'
 import { notify } from '../notify.ts'
 import type { Session } from '../session.ts'
+import type { Approved } from './approval.ts'
 import type { DeployRequest } from './deploy-request.ts'
 import { resultOf } from './deploy-request.ts'
 import type { GatheredFacts } from './deployment-facts.ts'
@@ -29,7 +29,8 @@ import { settlingReplaced } from './settle-unfinished.ts'
 export type PlannedDeployment = {
   plan: DeploymentPlan
   gathered: GatheredFacts
-  approvedBy: readonly Actor[]
+  /** null: nobody had to, or nobody knows. */
+  approved: Approved | null
   /** A deployment that was begun before and is gone on with. */
   resumes: ActiveDeployment | null
   /** What waited when the lease was taken. */
@@ -54,7 +55,7 @@ export async function runDeployment(
 ): Promise<EnvironmentResult> {
   const { policy, candidate } = request
   const { world } = engine
-  const { plan, gathered, approvedBy, resumes } = planned
+  const { plan, gathered, approved, resumes } = planned
   const id = resumes?.id ?? (`d-${policy.name}-${world.random.hex(6)}` as DeploymentId)
   const run: Run = { ...planned, engine, session, request, id, startedMs: world.clock.monotonicMs() }
   world.progress({
@@ -75,7 +76,7 @@ export async function runDeployment(
       candidate,
       plan,
       gathered,
-      approvedBy,
+      approved,
       hookDecision: request.hookDecision,
     })
   } catch (error) {

@@ -17,7 +17,7 @@ export type Beginning = {
 export async function beginOrJoin(
   parts: Parts,
   { pipelineName, executions }: { pipelineName: string; executions: Executions },
-  { signal, log }: Pick<TargetContext, 'signal' | 'log'>,
+  { signal, log, note }: Pick<TargetContext, 'signal' | 'log' | 'note'>,
   { isIt, begin }: Beginning,
 ): Promise<string | null> {
   const { clock, config, aws, lookEveryMs } = parts
@@ -35,7 +35,9 @@ export async function beginOrJoin(
     if (clock.monotonicMs() >= endMs) throw busy(pipelineName, other)
     if (!waited.has(id)) {
       waited.add(id)
-      log(`waits for ${sayExecution(id)}, started by ${starterOf(other)}: one would get in the way of the other`)
+      const line = `waits for ${sayExecution(id)}, started by ${starterOf(other)}: one would get in the way of the other`
+      log(line)
+      note?.(line)
     }
     return null
   }

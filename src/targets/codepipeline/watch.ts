@@ -25,7 +25,7 @@ export type ToWatch = {
   summary: string | null
 }
 
-type Watching = Pick<TargetContext, 'signal' | 'log' | 'report'>
+type Watching = Pick<TargetContext, 'signal' | 'log' | 'note' | 'report'>
 
 const stopTimeoutMs = 30_000
 /** CodePipeline may not know at once what it has just started. */
@@ -51,9 +51,11 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
   const { clock, config } = parts
   const { signal, log, report } = context
   const told = new Set<string>()
-  const tellOnce = (line: string): void => {
-    if (!told.has(line)) log(line)
+  const tellOnce = (line: string, isForPeople = false): void => {
+    if (told.has(line)) return
     told.add(line)
+    log(line)
+    if (isForPeople) context.note?.(line)
   }
   const begunMs = clock.monotonicMs()
   let lastMs = begunMs
@@ -100,8 +102,10 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
         await passApproval(parts, pipeline.name, wait, summary, context)
         continue
       }
-      tellOnce(`${sayExecution(id)} ${wait.message}${wait.kind === 'approval' ? whereToGive(parts, pipeline) : ''}`)
-      if (wait.kind !== 'turn') isWaiting = true
+      const isForPeople = wait.kind !== 'turn'
+      const where = wait.kind === 'approval' ? whereToGive(parts, pipeline) : ''
+      tellOnce(`${sayExecution(id)} ${wait.message}${where}`, isForPeople)
+      isWaiting ||= isForPeople
     }
     return isWaiting && actions.every(({ status, category }) => status !== 'InProgress' || category === 'Approval')
   }

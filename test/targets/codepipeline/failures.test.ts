@@ -169,7 +169,8 @@ describePipelines('a pipeline on bad days', (at) => {
       { name: 'Source', actions: [source(at.shop.bucket)] },
       { name: 'Production', actions: approved(at.shop.bucket)[2]?.actions ?? [] },
     ])
-    const context = at.shop.context()
+    const notes: string[] = []
+    const context = at.shop.context({ note: (line) => notes.push(line) })
     const target = at.shop.open({ config: { waitForPeopleMs: 600_000, timeoutMs: 60_000 } })
     const verdict = await target.ensure(await at.shop.release('1'), context)
     assert.ok(!verdict.ok && verdict.refused, messages(verdict))
@@ -177,6 +178,7 @@ describePipelines('a pipeline on bad days', (at) => {
       messages(verdict),
       /waits for the approval Production\/Release, longer than it may; what ran before still/,
     )
+    assert.equal(notes.length, 1, 'said once, where people see it')
     assert.equal((await at.shop.stops())[0]?.abandon, true)
     assert.match(
       context.lines.join('\n'),

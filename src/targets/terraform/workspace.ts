@@ -1,5 +1,5 @@
 /** Folders that the program works in: made for one use, readable by nobody else, gone afterwards. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { unpackArtifact } from '../../artifacts/unpack.ts'
@@ -85,12 +85,30 @@ export function runOf({ service, desired }: Pick<RolloutRequest, 'service' | 'de
   })
 }
 
+const folderPrefix = 'trunkline-terraform-'
+
 async function inFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'trunkline-terraform-'))
+  const folder = await mkdtemp(join(tmpdir(), folderPrefix))
   try {
+    await sweepAround(folder)
     return await use(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Longer than any apply. */
+const abandonedAfterMs = 24 * 60 * 60_000
+
+/** A controller that was killed left its folder: a plan is in it, and Terraform may have gone on there for a while. */
+async function sweepAround(own: string): Promise<void> {
+  const { mtimeMs: now, uid } = await stat(own)
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(folderPrefix)) continue
+    const path = join(tmpdir(), name)
+    const found = await stat(path).catch(() => null)
+    if (found === null || found.uid !== uid || now - found.mtimeMs < abandonedAfterMs) continue
+    await rm(path, { recursive: true, force: true })
   }
 }
 

@@ -1,14 +1,21 @@
 /** What a real CDK app synthesizes: its stacks in order, with their assets. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { prepareCdk, synthesize } from '../../parts/aws/cdk.ts'
+import { awsPython } from '../../parts/aws/programs.ts'
 import { clientOf, makeBucket, neverAborted, type StacksUnderTest, stacksUnderTest } from './stacks-under-test.ts'
+
+const execute = promisify(execFile)
+/** Its program names the folder that it was installed in, which is not where it stays. */
+const cfnLint = 'from cfnlint.runner import main; main()'
 
 const app = (delay: number) => `
 const { App, Stack, Duration, CfnOutput, aws_lambda: lambda, aws_sqs: sqs, aws_sns: sns } = require('aws-cdk-lib')
@@ -103,6 +110,17 @@ describe('stacks of a CDK app', { skip: awsMissing() }, () => {
     assert.match(observation.services['web']?.outputs?.['FunctionName'] ?? '', /Resize/)
     assert.equal(observation.services['web']?.instances.desired, 2)
     assert.equal(await under.preview(request), null)
+  })
+
+  test('what it synthesizes passes cfn-lint', async (context) => {
+    if (cdk === null) return context.skip('aws-cdk-lib cannot be installed here')
+    const directory = join(folder, '5', 'cdk.out')
+    const templates = (await readdir(directory)).filter((file) => file.endsWith('.template.json'))
+    assert.equal(templates.length, 3, `${templates}`)
+    const linted = execute(awsPython(), ['-c', cfnLint, '--non-zero-exit-code', 'error', ...templates], {
+      cwd: directory,
+    })
+    await linted.catch(({ stdout }: { stdout: string }) => assert.fail(stdout))
   })
 
   test('a change in one stack changes that one', async (context) => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { TrunklineError } from '../../../src/model/index.ts'
@@ -178,6 +180,17 @@ describe('terraform', { skip: terraformMissing(), timeout: 300_000 }, () => {
     })
     await assert.rejects(shop.target.ensure({ ...request, ...(preview && { preview }) }, context))
     assert.deepEqual(await shop.deploy(request), { ok: true })
+  })
+
+  test('what a killed controller left lying is taken away a day later, and not before', async (t) => {
+    await using shop = await openModule()
+    const left = await Promise.all([0, 1].map(() => mkdtemp(join(tmpdir(), 'trunkline-terraform-'))))
+    t.after(() => Promise.all(left.map((folder) => rm(folder, { recursive: true, force: true }))))
+    const [old = '', young = ''] = left
+    const before = Date.now() / 1000 - 25 * 60 * 60
+    await utimes(old, before, before)
+    await shop.target.observe(['database'], neverAborted)
+    assert.deepEqual([existsSync(old), existsSync(young)], [false, true])
   })
 
   test('a program that is missing is named', async () => {

@@ -9,6 +9,8 @@ import { codedeployOf, type Parts } from './parts.ts'
 export type Instance = {
   id: string
   status: string
+  /** Of a blue-green deployment: one that gives way to a new one. */
+  isOld: boolean
   /** In their order. */
   events: LifecycleEvent[]
 }
@@ -31,7 +33,8 @@ export async function readInstances(parts: Parts, deploymentId: string, signal: 
       if (instanceTarget === undefined) continue
       const { targetId = '', status = 'Unknown', lifecycleEvents = [], instanceLabel } = instanceTarget
       const label = instanceLabel === undefined ? '' : ` (${instanceLabel.toLowerCase()})`
-      found.push({ id: `${targetId.split('/').at(-1)}${label}`, status, events: lifecycleEvents })
+      const isOld = instanceLabel === 'Blue'
+      found.push({ id: `${targetId.split('/').at(-1)}${label}`, status, isOld, events: lifecycleEvents })
     }
   }
   return found

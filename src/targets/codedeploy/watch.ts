@@ -59,8 +59,7 @@ function openWatch(parts: Parts, deploymentId: string, { signal, log, report }: 
     if (info === null) throw erroredError('DEPLOYMENT_GONE', `CodeDeploy knows no deployment ${deploymentId} any more`)
     const instances = await readInstances(parts, deploymentId, signal)
     tell(instances)
-    const ready = instances.filter(({ status }) => status === 'Succeeded').length
-    report({ ready, desired: instances.length, old: instances.length - ready })
+    report(countsOf(instances))
     if (ends.has(info.status) || isThrough(info)) return { deploymentId, info, instances, cut }
     if (info.status === 'Ready' && !isContinued) {
       log(`${deploymentId}: the new instances are ready, and get the requests now`)
@@ -82,6 +81,15 @@ function openWatch(parts: Parts, deploymentId: string, { signal, log, report }: 
     endMs = now + config.timeoutMs
     return null
   }
+}
+
+/** In place an instance is old until it is new; blue-green old ones are others. */
+function countsOf(instances: readonly Instance[]): { ready: number; desired: number; old: number } {
+  const fresh = instances.filter(({ isOld }) => !isOld)
+  const ready = fresh.filter(({ status }) => status === 'Succeeded' || status === 'Ready').length
+  const left = instances.filter(({ isOld, status }) => isOld && status !== 'Succeeded').length
+  const isBlueGreen = fresh.length < instances.length
+  return { ready, desired: fresh.length, old: isBlueGreen ? left : fresh.length - ready }
 }
 
 const standingOf = ({ id, status, events }: Instance): string =>

@@ -53,7 +53,8 @@ async function causesOf(
     ...(alarms?.triggeredAlarmNames ?? []).map((name) => `the alarm ${name} has gone off`),
     ...(failedHook === null ? [] : [failedHook]),
     ...cut.flatMap(({ code, message }) => (ownCuts.has(code) ? [message] : [])),
-    rollback?.reason ?? statusReason ?? `${sayDeployment(serviceDeploymentArn)} failed`,
+    // Of what was stopped here, ECS says only that.
+    ...(cut.length > 0 ? [] : [rollback?.reason ?? statusReason ?? `${sayDeployment(serviceDeploymentArn)} failed`]),
   ]
 }
 

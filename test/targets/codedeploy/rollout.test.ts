@@ -246,10 +246,17 @@ describe('virtual machines through CodeDeploy', { skip: awsMissing() }, () => {
       },
     })
     const context = fleet.context()
-    assert.deepEqual(await fleet.open().ensure(await fleet.release('1'), context), { ok: true })
+    const target = fleet.open()
+    assert.deepEqual(await target.ensure(await fleet.release('1'), context), { ok: true })
+    assert.deepEqual((await seen(target)).instances, { ready: 2, desired: 2 })
     assert.match(context.lines.join('\n'), /the new instances are ready, and get the requests now/)
     const told = JSON.stringify(await part.told('codedeploy'))
     assert.equal(told.split('READY_WAIT').length, 2, 'said once')
+    const at = (line: string) => context.lines.indexOf(line)
+    const [green, blue] = ['i-0b2 (green): ValidateService succeeded', 'i-0a1-before (blue): BlockTraffic succeeded']
+    assert.ok(at(green) >= 0 && at(green) < at(blue), context.lines.join('\n'))
+    assert.ok(context.reports.some((report) => JSON.stringify(report) === '{"ready":2,"desired":2,"old":2}'))
+    assert.deepEqual(context.reports.at(-1), { ready: 2, desired: 2, old: 0 })
   })
 
   test('a blue-green deployment that only keeps its old instances for a while is through', async () => {

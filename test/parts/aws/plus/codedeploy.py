@@ -21,6 +21,7 @@ from . import codedeploy_agent
 from .wishes import tell, wishes
 
 _events = ["ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart", "ValidateService"]
+_blue_events = ["BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic"]
 _ends = ("Succeeded", "Failed", "Stopped")
 _get_deployment = CodeDeployBackend.get_deployment
 _create_deployment = CodeDeployBackend.create_deployment
@@ -83,6 +84,16 @@ def _instances(deployment: DeploymentInfo) -> list[dict[str, Any]]:
             {"id": id, "status": "Pending", "events": [{"lifecycleEventName": name, "status": "Pending"} for name in _events]}
             for id in ids
         ]
+        if _is_blue_green(deployment):
+            for instance in deployment.plus_instances:
+                instance["label"] = "Green"
+            deployment.plus_instances += [
+                {
+                    "id": f"{id}-before", "status": "Pending", "label": "Blue",
+                    "events": [{"lifecycleEventName": name, "status": "Pending"} for name in _blue_events],
+                }
+                for id in ids
+            ]
     return deployment.plus_instances
 
 
@@ -94,6 +105,10 @@ def _scaled(deployment: DeploymentInfo) -> list[str]:
     groups = autoscaling_backends[place.account_id][place.region_name].autoscaling_groups
     named = [groups[name] for name in deployment.deployment_group.auto_scaling_groups if name in groups]
     return [state.instance.id for group in named for state in group.instance_states]
+
+
+def _is_blue_green(deployment: DeploymentInfo) -> bool:
+    return (deployment.deployment_group.deployment_style or {}).get("deploymentType") == "BLUE_GREEN"
 
 
 def _of_group(backend: CodeDeployBackend, group: DeploymentGroup) -> list[DeploymentInfo]:
@@ -197,6 +212,10 @@ def _step(backend: CodeDeployBackend, deployment: DeploymentInfo) -> None:
     if deployment.status != "InProgress":
         return
     waiting = [instance for instance in _instances(deployment) if instance["status"] in ("Pending", "InProgress")]
+    green = [instance for instance in waiting if instance.get("label") != "Blue"]
+    # Requests leave the old instances when they go to the new ones.
+    continued = not _waits(deployment) or getattr(deployment, "plus_continued", False)
+    waiting = green or (waiting if continued else [])
     at_once = "AllAtOnce" in str(deployment.deployment_config_name)
     for instance in waiting if at_once else waiting[:1]:
         _run_instance(backend, deployment, instance)
@@ -207,7 +226,7 @@ def _step(backend: CodeDeployBackend, deployment: DeploymentInfo) -> None:
                 instance["status"] = "Skipped"
         deployment.plus_error = {"code": "HEALTH_CONSTRAINTS", "message": "Too few healthy instances are available."}
         _end(backend, deployment, "Failed", _rolls_back(deployment, "DEPLOYMENT_FAILURE"))
-    elif all(state == "Succeeded" for state in states):
+    elif all(state == "Succeeded" for state in states) or not (green or continued):
         if _waits(deployment) and not getattr(deployment, "plus_continued", False):
             deployment.status = "Ready"
         elif wishes("codedeploy").get("keeps_old"):
@@ -281,6 +300,7 @@ def batch_get_deployment_targets(self: CodeDeployResponse) -> Any:
                 "targetId": instance["id"],
                 "status": instance["status"],
                 "lifecycleEvents": instance["events"],
+                **({"instanceLabel": instance["label"]} if "label" in instance else {}),
             },
         }
         for instance in _instances(deployment)

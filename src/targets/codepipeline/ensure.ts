@@ -79,7 +79,7 @@ async function begin(
   const variables = valuesFor(parts, pipeline, request, context)
   const attempt = await attemptsBefore(executions, marker, known, signal)
   const id = await startExecution(parts, { pipelineName: pipeline.name, marker, variables, attempt }, signal)
-  const from = marker.revisions.map(({ action, value }) => `${action}: ${value}`).join(', ')
+  const from = marker.revisions.map(({ action, value }) => `${action}: ${value}`).join(', ') || marker.artifact
   log(`${sayExecution(id)} of ${sayPipeline(pipeline.name)} brings ${from}`)
   return id
 }

@@ -102,12 +102,13 @@ export async function startExecution(parts: Parts, wanted: Wanted, signal: Abort
       },
     )
   }
+  const revisions = marker.revisions.map(({ action, type, value }) => ({
+    ...{ actionName: action, revisionType: type, revisionValue: value },
+  }))
   const command = new StartPipelineExecutionCommand({
     name: pipelineName,
     variables: Object.entries({ ...variables, [markerVariable]: said }).map(([name, value]) => ({ name, value })),
-    sourceRevisions: marker.revisions.map(({ action, type, value }) => ({
-      ...{ actionName: action, revisionType: type, revisionValue: value },
-    })),
+    ...(revisions.length === 0 ? {} : { sourceRevisions: revisions }),
     clientRequestToken: createHash('sha256').update(`${pipelineName} ${attempt} ${said}`).digest('hex'),
   })
   const { pipelineExecutionId = '' } = await aws.send(codepipelineOf(parts), command, { signal, writes: true })

@@ -32,12 +32,18 @@ function sourceObjections(parts: Parts, pipeline: Pipeline): Reason[] {
         hint: known.length === 0 ? 'it has none at all' : `its source actions are ${known.join(', ')}`,
       }),
     ),
-    ...(known.length === 0 && unknown.length === 0
-      ? [reason('no-such-source', `${sayPipeline(pipeline.name)} has no source action that could be given the release`)]
-      : []),
+    ...(given.length > 0 || unknown.length > 0 || isToldTheArtifact(parts) ? [] : [nothingGiven(pipeline)]),
     ...given.flatMap(sourceObjection),
   ]
 }
+
+const nothingGiven = ({ name }: Pipeline): Reason =>
+  reason('nothing-given', `${sayPipeline(name)} is told nothing of the release: neither a source nor a variable`, {
+    hint: 'name a source action in `sources`, or hand on what it deploys: `variables: { IMAGE: "{image}" }`',
+  })
+
+const isToldTheArtifact = ({ config }: Parts): boolean =>
+  Object.values(config.variables).some((value) => /\{(?:image|artifact)\}/.test(value))
 
 function sourceObjection({ action, kind, provider, configuration }: Source): Reason[] {
   if (kind === 'other') {
@@ -103,7 +109,7 @@ function approvalObjections({ config }: Parts, { name, approvals }: Pipeline): R
 export function weaknessesOf(parts: Parts, pipeline: Pipeline): Array<{ message: string; hint: string }> {
   const { given, left } = sourcesOf(parts, pipeline)
   // It is told the artifact as well: that is what it deploys.
-  const isTold = Object.values(parts.config.variables).some((value) => /\{(?:image|artifact)\}/.test(value))
+  const isTold = isToldTheArtifact(parts)
   return [
     ...pipeline.sources
       .filter(({ isWatching }) => isWatching)

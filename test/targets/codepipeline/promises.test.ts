@@ -56,6 +56,20 @@ describePipelines('what a pipeline cannot promise', (at) => {
     assert.match((await objections()).join('\n'), /the source action Chart \(GitHub\) can be told no revision/)
   })
 
+  test('a pipeline that is told nothing of the release is refused; the image in a variable is enough', async () => {
+    await at.shop.makePipeline(plain(at.shop.bucket), {
+      variables: ['TRUNKLINE', 'ARTIFACT'].map((variable) => ({ name: variable, defaultValue: '-' })),
+    })
+    assert.match((await objections({ sources: [] })).join(), /is told nothing of the release: neither a source nor/)
+    const config = { sources: [], variables: { ARTIFACT: '{artifact}' } }
+    assert.deepEqual(await objections(config), [])
+    await at.shop.putNewest()
+    const request = await at.shop.release('1')
+    assert.deepEqual(await at.shop.open({ config }).ensure(request, at.shop.context()), { ok: true })
+    const [start] = await at.shop.starts()
+    assert.deepEqual([start?.variables?.['ARTIFACT'], start?.revisions], [request.desired.artifact, []])
+  })
+
   test('doctor tells of what starts it besides Trunkline, of what is not the release, and of who must approve', async () => {
     const missing = [
       {

@@ -33,7 +33,10 @@ export const oneClick = (set: () => StageSet): Chapter => ({
       'the bucket is the one the example names',
     )
     const roles = Object.values(outputs).flatMap((value) => /:role\/(.+)$/.exec(value)?.[1] ?? [])
-    return [`the stack ec2-fleet-bootstrap made the bucket ${outputs['Bucket']}`, `and the roles ${roles.join(', ')}`]
+    return [
+      `the stack ec2-fleet-bootstrap made the bucket ${outputs['Bucket']}`,
+      `and the roles ${roles.map((role) => role.replace('ec2-fleet-', '')).join(', ')}`,
+    ]
   },
 })
 
@@ -52,7 +55,7 @@ export const rehearsal = (set: () => StageSet): Chapter => ({
     const web = artifactOf(await environmentOf(playground, 'rehearsal'), 'web')
     return [
       'npm test, npm run lint, npm run types: green; one build',
-      `bundle ${short(web.slice('sha256:'.length))} is in S3, and answers at http://127.0.0.1:${port}/ through the scripts of appspec.yml`,
+      `bundle ${short(web.slice('sha256:'.length))} is in S3; its own scripts run it at http://127.0.0.1:${port}/`,
     ]
   },
 })
@@ -60,7 +63,7 @@ export const rehearsal = (set: () => StageSet): Chapter => ({
 export const push = (set: () => StageSet): Chapter => ({
   name: 'One push: the infrastructure, then the application, in staging',
   tells:
-    'trunkline.yaml speaks of the account now: five stacks, each with what those before it give, then CodeDeploy. Production waits.',
+    'trunkline.yaml speaks of the account now: five stacks, each with what those before it give, then CodeDeploy. The emulator makes every resource and knows its state; what it would do stays undone: no request passes the load balancer, PostgreSQL stores nothing.',
   async run(playground) {
     const { account } = set()
     await playground.git('mv', '--force', awsConfiguration, 'trunkline.yaml')
@@ -82,7 +85,8 @@ export const push = (set: () => StageSet): Chapter => ({
     expect((await account.deployments('production')).length === 0, 'production is asked first')
     return [
       `${stacksOfTheExample.join(', ')}: CREATE_COMPLETE, then web, by the group that fleet made`,
-      `one instance at a time, as Auto Scaling launched them: ${instances.join(', then ')}`,
+      'one instance at a time, as Auto Scaling launched them:',
+      ...instances,
       `the bundle that was rehearsed: s3://…/${key.slice(0, 34)}…`,
       await expectPages(account, 'staging', 'Hello from the fleet'),
     ]
@@ -113,8 +117,8 @@ export const approval = (set: () => StageSet): Chapter => ({
     const instances = await expectOneByOne(account, deployment)
     return [
       ...changes,
-      `plan ${short(approved)} was approved, and carried out: 0 builds, the same templates, the same bundle`,
-      `one instance at a time: ${instances.join(', ')}`,
+      `plan ${short(approved)} was approved and carried out: 0 builds, same templates, same bundle`,
+      ...instances,
       await expectPages(account, 'production', 'Hello from the fleet'),
     ]
   },

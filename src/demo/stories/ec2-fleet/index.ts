@@ -14,8 +14,7 @@ export function ec2Fleet(): Story {
   return {
     example: 'ec2-fleet',
     title: 'A web application on virtual machines of AWS, and its infrastructure, in one delivery',
-    scene:
-      'AWS is played by an emulator (moto), by its real API. Instances are folders here, and run the real scripts.',
+    scene: 'AWS is played by moto, by its own API; instances are folders that run the real scripts.',
     lab: ['aws'],
     route: { first: 'staging', last: 'production' },
     frontDoor: null,

@@ -25,7 +25,7 @@ export const tunedAlarm = (set: () => StageSet): Chapter => ({
     )
     await approve(playground)
     expect((await deployments()) === before, 'CodeDeploy had nothing to do')
-    return [`production was shown: ${changes[0]}`, 'approved and done; no instance was touched']
+    return [`shown: ${changes[0]}`, 'approved and done; no instance was touched']
   },
 })
 
@@ -52,6 +52,7 @@ export const replacedDatabase = (set: () => StageSet): Chapter => ({
     await deliver(playground, 'succeeded')
     const after = await stacks()
     expect(after === before, 'no stack was touched')
+    expect(why.length === 2, `staging waits for an approval, and says what would be lost: ${why.join('; ')}`)
     return [...why, 'turned down, and reverted: no stack was touched']
   },
 })
@@ -84,10 +85,10 @@ export const brokenRelease = (set: () => StageSet): Chapter => ({
     await playground.git('push', '--quiet', 'origin', 'main')
     await deliver(playground, 'succeeded')
     return [
-      ...why,
-      `${first?.targetId} failed; ${others.map(({ targetId }) => targetId).join(', ')} skipped; CodeDeploy brought back what ran`,
+      `${why[0]}`,
+      `the other one (${others.map(({ targetId }) => targetId).join(', ')}) was left alone, and CodeDeploy brought back what ran`,
       pages,
-      `yanked: production refuses it: ${refused.document.environments[0]?.reasons[0]?.message}`,
+      `production refuses it: ${refused.document.environments[0]?.reasons[0]?.message}`,
     ]
   },
 })
@@ -109,6 +110,6 @@ export const wayBack = (set: () => StageSet): Chapter => ({
     expect((await playground.buildRecords()) === builds, 'nothing was built')
     const production = await environmentOf(playground, 'production')
     expect(artifactOf(production, 'web') === before, 'production runs the bundle of before')
-    return [ahoy, `0 builds; after the rollback ${await expectPages(account, 'production', 'Hello from the fleet')}`]
+    return [ahoy, `0 builds; back again, ${await expectPages(account, 'production', 'Hello from the fleet')}`]
   },
 })

@@ -51,7 +51,7 @@ export function previewed({ environments }: Plan, environment: string): string[]
   })
 }
 
-/** Each instance was through with all its lifecycle events before the next one began. */
+/** Each instance was through with all its lifecycle events before the next one began; a line for each. */
 export async function expectOneByOne(account: Account, deployment: DeploymentInfo): Promise<string[]> {
   const instances = await account.instances(deployment)
   const spans = instances.map(({ targetId = '', lifecycleEvents = [] }) => ({
@@ -59,13 +59,17 @@ export async function expectOneByOne(account: Account, deployment: DeploymentInf
     first: Math.min(...lifecycleEvents.map(({ startTime }) => startTime?.getTime() ?? Number.NaN)),
     last: Math.max(...lifecycleEvents.map(({ endTime }) => endTime?.getTime() ?? Number.NaN)),
     went: lifecycleEvents.every(({ status }) => status === 'Succeeded'),
+    events: `${lifecycleEvents[0]?.lifecycleEventName} … ${lifecycleEvents.at(-1)?.lifecycleEventName}`,
+    count: lifecycleEvents.length,
   }))
   for (const [index, { id, first, went }] of spans.entries()) {
     const before = spans[index - 1]
     expect(went, `all lifecycle events of ${id} went well`)
     expect(before === undefined || before.last <= first, `${id} began when ${before?.id} was through`)
   }
-  return spans.map(({ id }) => id)
+  return spans.map(
+    ({ id, count, events, first, last }) => `${id}: ${count} lifecycle events (${events}) in ${last - first} ms`,
+  )
 }
 
 /** What people see at each instance of an environment. */

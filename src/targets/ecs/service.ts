@@ -55,7 +55,7 @@ export function isSettled(found: Service, newest: Pick<ServiceDeploymentBrief, '
   return rolloutState === 'COMPLETED' && (status === 'SUCCESSFUL' || status === 'ROLLBACK_SUCCESSFUL')
 }
 
-export type Update = { taskDefinition: string; configuration: DeploymentConfiguration }
+export type Update = { taskDefinition: string /** null: as it is. */; configuration: DeploymentConfiguration | null }
 
 /** ECS begins a deployment of it. */
 export async function updateService(
@@ -71,7 +71,7 @@ export async function updateService(
     taskDefinition,
     // One that failed with it is tried again.
     forceNewDeployment: primaryOf(before)?.taskDefinition === taskDefinition,
-    deploymentConfiguration: configuration,
+    ...(configuration === null ? {} : { deploymentConfiguration: configuration }),
   })
   await parts.aws.send(ecsOf(parts), command, { signal, writes: true })
 }

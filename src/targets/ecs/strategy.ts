@@ -17,63 +17,49 @@ const maxMinutes = 1440
 /** ECS takes no smaller steps than this. */
 const smallestStep = 3
 
-/** The service's own one, with what this rollout wants of it. */
+/** null: the service's own one is right as it is. A way back goes as what went forward before it, and waits nowhere. */
 export function configurationFor(
   own: DeploymentConfiguration,
   strategy: RolloutStrategy,
   timeoutMs: number,
-): DeploymentConfiguration {
+): DeploymentConfiguration | null {
   if (isStaged(strategy)) return { ...own, ...staged(own, strategy, timeoutMs) }
-  if (!isShifting(own)) return { ...own, deploymentCircuitBreaker: { ...own.deploymentCircuitBreaker, ...breaks } }
-  // A way back does not wait for what was healthy here before.
-  return strategy === 'all-at-once' ? { ...without(own), strategy: 'BLUE_GREEN', bakeTimeInMinutes: 0 } : own
+  const { deploymentCircuitBreaker: breaker } = own
+  if (isShifting(own) || (breaker?.enable === true && breaker.rollback === true)) return null
+  return { ...own, deploymentCircuitBreaker: { ...breaker, enable: true, rollback: true } }
 }
-
-const breaks = { enable: true, rollback: true }
 
 /** Whether ECS lets requests go over from old tasks to new ones. */
 export const isShifting = ({ strategy = 'ROLLING' }: DeploymentConfiguration): boolean => strategy !== 'ROLLING'
 
-/** Between its steps nobody verifies: ECS waits by itself, whoever looks. */
-const isLookedAt = ({ stages }: StagedStrategy): boolean => stages.some(({ verify }) => (verify ?? []).length > 0)
-
 function staged(own: DeploymentConfiguration, strategy: StagedStrategy, timeoutMs: number): DeploymentConfiguration {
+  // What belongs to one strategy alone is no good to another.
+  const { canaryConfiguration, linearConfiguration, earlySuccessCriteria, lifecycleHooks = [], ...rest } = own
   const { stages } = strategy
-  const [first, last] = [stages[0], stages.at(-1)]
-  const pauseMs = isLookedAt(strategy) ? 0 : (first?.pauseMs ?? 0)
-  const [percent, minutes] = [first?.weight ?? 100, minutesOf(pauseMs)]
+  const percent = stages[0]?.weight ?? 100
   return {
-    ...without(own),
-    lifecycleHooks: [...lambdas(own), ...pauses(strategy, timeoutMs)],
-    bakeTimeInMinutes: minutesOf(last?.pauseMs ?? 0),
+    ...rest,
+    lifecycleHooks: [
+      ...lifecycleHooks.filter(({ targetType }) => targetType !== 'PAUSE'),
+      pauseBetween(strategy, timeoutMs),
+    ],
+    bakeTimeInMinutes: minutesOf(stages.at(-1)?.pauseMs ?? 0),
     ...(strategy.kind === 'blue-green' || stages.length === 1
       ? { strategy: 'BLUE_GREEN' }
       : stages.length === 2
-        ? { strategy: 'CANARY', canaryConfiguration: { canaryPercent: percent, canaryBakeTimeInMinutes: minutes } }
-        : { strategy: 'LINEAR', linearConfiguration: { stepPercent: percent, stepBakeTimeInMinutes: minutes } }),
+        ? { strategy: 'CANARY', canaryConfiguration: { canaryPercent: percent, canaryBakeTimeInMinutes: 0 } }
+        : { strategy: 'LINEAR', linearConfiguration: { stepPercent: percent, stepBakeTimeInMinutes: 0 } }),
   }
 }
 
-/** What belongs to one strategy alone is no good to another. */
-function without(own: DeploymentConfiguration): DeploymentConfiguration {
-  const { canaryConfiguration, linearConfiguration, earlySuccessCriteria, ...rest } = own
-  return rest
-}
-
-const lambdas = ({ lifecycleHooks = [] }: DeploymentConfiguration): DeploymentLifecycleHook[] =>
-  lifecycleHooks.filter(({ targetType }) => targetType !== 'PAUSE')
-
 /** ECS waits there for our word. Where nobody is left to say it, it goes back by itself. */
-function pauses(strategy: StagedStrategy, timeoutMs: number): DeploymentLifecycleHook[] {
-  if (!isLookedAt(strategy)) return []
-  const longestMs = Math.max(...strategy.stages.map(({ pauseMs }) => pauseMs))
-  return [
-    {
-      targetType: 'PAUSE',
-      lifecycleStages: ['PRE_PRODUCTION_TRAFFIC_SHIFT', 'POST_PRODUCTION_TRAFFIC_SHIFT'],
-      timeoutConfiguration: { timeoutInMinutes: minutesOf(timeoutMs + longestMs), action: 'ROLLBACK' },
-    },
-  ]
+function pauseBetween({ stages }: StagedStrategy, timeoutMs: number): DeploymentLifecycleHook {
+  const longestMs = Math.max(...stages.map(({ pauseMs }) => pauseMs))
+  return {
+    targetType: 'PAUSE',
+    lifecycleStages: ['PRE_PRODUCTION_TRAFFIC_SHIFT', 'POST_PRODUCTION_TRAFFIC_SHIFT'],
+    timeoutConfiguration: { timeoutInMinutes: minutesOf(timeoutMs + longestMs), action: 'ROLLBACK' },
+  }
 }
 
 const minutesOf = (ms: number): number => Math.ceil(ms / minuteMs)
@@ -94,8 +80,7 @@ export function bakingMs(configuration: DeploymentConfiguration): number {
 }
 
 /** Why ECS cannot go by these stages. */
-export function stageObjections(strategy: StagedStrategy): Reason[] {
-  const { kind, stages } = strategy
+export function stageObjections({ kind, stages }: StagedStrategy): Reason[] {
   const tooLong = stages.find(({ pauseMs }) => minutesOf(pauseMs) > maxMinutes)
   if (tooLong !== undefined) return [objection('ECS waits a day at most', 'give the rollout a shorter pause')]
   if (kind === 'blue-green') return []
@@ -112,8 +97,7 @@ export function stageObjections(strategy: StagedStrategy): Reason[] {
   if ((before[0]?.weight ?? 0) < smallestStep) {
     return [objection(`ECS takes no steps below ${smallestStep} %`, 'take larger ones: `every: 5`')]
   }
-  if (isLookedAt(strategy) || new Set(before.map(({ pauseMs }) => pauseMs)).size === 1) return []
-  return [objection('ECS waits as long at each step', 'give all steps the same `pause`')]
+  return []
 }
 
 const isEven = (stages: readonly RolloutStage[]): boolean =>

@@ -85,23 +85,21 @@ describe('services of ECS in stages', { skip: awsMissing() }, () => {
     assert.deepEqual(await ecs.updates(), ['shop-prod-web:1 false'])
   })
 
-  test('a canary that nobody verifies is left to ECS, which waits by itself and asks nobody', async () => {
+  test('a canary that nobody verifies is watched for so long, by the second', async () => {
     await ecs.makeService({ loadBalancers: [dividing] })
     const { passed, context } = verifier()
-    const rollout = canary(stage(10, 5 * minuteMs))
-    assert.equal(messages(await ecs.open().ensure(release('1', rollout), context)), 'ok')
-    const [{ strategy, canaryConfiguration, lifecycleHooks } = {}] = await ecs.configurations()
-    assert.deepEqual(
-      [strategy, canaryConfiguration, lifecycleHooks],
-      ['CANARY', { canaryPercent: 10, canaryBakeTimeInMinutes: 5 }, []],
+    const clock = quickClock()
+    const rollout = canary(stage(10, 30_000))
+    assert.equal(messages(await ecs.open({ clock }).ensure(release('1', rollout), context)), 'ok')
+    const [{ strategy, canaryConfiguration } = {}] = await ecs.configurations()
+    assert.deepEqual([strategy, canaryConfiguration], ['CANARY', { canaryPercent: 10, canaryBakeTimeInMinutes: 0 }])
+    const goOn = 'on PRE_PRODUCTION_TRAFFIC_SHIFT'
+    assert.deepEqual(await ecs.went(), [goOn, '10 %', goOn, '100 %', 'on POST_PRODUCTION_TRAFFIC_SHIFT'])
+    const watching = context.reports.filter((report) =>
+      JSON.stringify(report).includes('"weight":10,"phase":"watching"'),
     )
-    assert.deepEqual(
-      [await ecs.went(), passed],
-      [
-        ['10 %', '100 %'],
-        [10, 100],
-      ],
-    )
+    assert.ok(watching.length >= 10, `looked at ${watching.length} times, three seconds apart`)
+    assert.deepEqual(passed, [10, 100])
   })
 
   test('a linear one is verified and watched at each step, and what stands between its steps is shown', async () => {
@@ -152,7 +150,6 @@ describe('services of ECS in stages', { skip: awsMissing() }, () => {
     const tiny = canary(...Array.from({ length: 49 }, (_, index) => stage(2 * (index + 1))))
     assert.equal((await why(tiny))[0], 'ECS takes no steps below 3 %')
     assert.equal((await why(canary(stage(50, minuteMs), stage(100, 1))))[0], lacking)
-    assert.equal((await why(canary(stage(40, minuteMs), stage(80))))[0], 'ECS waits as long at each step')
   })
 
   test('a load balancer that has one target group is refused, and what it lacks is named', async () => {
@@ -210,18 +207,32 @@ describe('services of ECS in stages', { skip: awsMissing() }, () => {
     assert.match((await seen(ecs.open())).detail ?? '', /is none of ours|ROLLBACK_FAILED/)
   })
 
-  test('a way back goes over at once and asks nobody, whatever the service was told before', async () => {
+  test('a way back asks nobody and waits nowhere, and how the service is deployed stays as it was told', async () => {
     await ecs.makeService({ loadBalancers: [dividing] })
     for (const version of ['1', '2']) {
       const rollout = canary(stage(10, minuteMs, ['answers']))
       assert.equal(messages(await ecs.open().ensure(release(version, rollout), verifier().context)), 'ok')
     }
-    const context = ecs.context()
-    assert.equal(messages(await ecs.open().ensure(release('1', 'all-at-once'), context)), 'ok')
-    const told = (await ecs.configurations()).at(-1)
-    assert.deepEqual([told?.strategy, told?.bakeTimeInMinutes, told?.canaryConfiguration], ['BLUE_GREEN', 0, undefined])
+    const [clock, context] = [quickClock(), ecs.context()]
+    assert.equal(messages(await ecs.open({ clock }).ensure(release('1', 'all-at-once'), context)), 'ok')
+    assert.equal((await ecs.configurations()).length, 2, 'told nothing new')
     assert.ok(context.lines.some((line) => line.startsWith('ECS pauses, and is told to go on')))
     assert.equal(await ecs.runs(), 'shop-prod-web:1')
+  })
+
+  test('a strategy that the service has of its own is gone by, and left as it is', async () => {
+    const configuration = {
+      strategy: 'CANARY' as const,
+      canaryConfiguration: { canaryPercent: 20, canaryBakeTimeInMinutes: 5 },
+      bakeTimeInMinutes: 5,
+    }
+    await ecs.makeService({ loadBalancers: [dividing], configuration })
+    for (const strategy of ['one-at-a-time', 'all-at-once'] as const) {
+      const context = ecs.context()
+      assert.equal(messages(await ecs.open().ensure(release(strategy, strategy), context)), 'ok')
+      assert.ok(context.lines.includes('PRODUCTION_TRAFFIC_SHIFT: 20 % of requests go to the new tasks'))
+    }
+    assert.deepEqual(await ecs.configurations(), [])
   })
 
   test('who cancels stops it, also while it waits for a word; meanwhile its share is seen', async () => {

@@ -207,8 +207,10 @@ export type Target = {
   runJob(job: Job, context: TargetContext): Promise<JobOutcome>
   jobOutcome(key: string, signal: AbortSignal): Promise<JobOutcome>
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>
-  /** Where the platform can tell (`capabilities.drift`): what is not as it was ensured. Changes nothing. */
+  /** Where the platform can tell by itself: what is not as it was ensured. Changes nothing. */
   findDrift?(services: readonly ServiceName[], signal: AbortSignal): Promise<Drift[]>
+  /** The same, where a platform must be told what was brought there: asked when a person asks, for it takes its time. */
+  findDriftOf?(requests: readonly RolloutRequest[], context: PlanContext): Promise<Drift[]>
   /** Whether each delivery puts such changes back; else only a person's word does. */
   readonly repairsDrift?: boolean
   /** For `doctor`: whether what a delivery needs there (rights, tokens) is given. Asks, and changes nothing. */

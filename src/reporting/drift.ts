@@ -1,6 +1,9 @@
 /** What someone changed in an environment past Trunkline: asked of the platforms that can tell. */
+
+import { runningRequests } from '../delivery/deployment/running-requests.ts'
 import type { Engine } from '../delivery/engine.ts'
 import { policyOf, type Scene } from '../delivery/scene.ts'
+import type { Snapshot } from '../ledger/index.ts'
 import type { EnvironmentName, EnvironmentPolicy, EnvironmentState, Reason, TargetName } from '../model/index.ts'
 import { reason, TrunklineError, usageError } from '../model/index.ts'
 import type { Drift } from '../ports/index.ts'
@@ -18,7 +21,7 @@ export async function driftIn(
   const { state } = await engine.ledger.environment(snapshot, name)
   const document: DriftDocument = { environment: name, version: state.running?.version ?? null, drift: [], reasons: [] }
   for (const targetName of Object.keys(policy.targets)) {
-    const { drift, reasons } = await driftAt(engine, policy, state, targetName, signal)
+    const { drift, reasons } = await driftAt(engine, policy, { state, snapshot }, targetName, signal)
     document.drift.push(...drift)
     document.reasons.push(...reasons)
   }
@@ -29,15 +32,22 @@ export async function driftIn(
 export async function driftAt(
   engine: Engine,
   policy: EnvironmentPolicy,
-  state: EnvironmentState,
+  recorded: { state: EnvironmentState; snapshot: Snapshot },
   name: TargetName,
   signal: AbortSignal,
 ): Promise<{ drift: Drift[]; reasons: Reason[] }> {
-  const running = Object.entries(state.running?.services ?? {})
+  const running = Object.entries(recorded.state.running?.services ?? {})
   const services = running.filter(([, service]) => service.target === name).map(([service]) => service)
   if (services.length === 0) return { drift: [], reasons: [] }
   try {
     const target = await engine.world.target(policy, name)
+    if (target.findDriftOf !== undefined) {
+      const { requests, problems } = await runningRequests(engine, policy, recorded, services, signal)
+      return {
+        drift: await target.findDriftOf(requests, { signal, artifacts: engine.world.artifacts }),
+        reasons: problems,
+      }
+    }
     if (target.findDrift === undefined) {
       const why = reason('drift-unknown', `target ${name} (${target.kind}) cannot tell what was changed by hand`)
       return { drift: [], reasons: [why] }

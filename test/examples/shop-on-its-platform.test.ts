@@ -12,6 +12,7 @@ import { parse, stringify } from 'yaml'
 import { openAws } from '../../src/aws/index.ts'
 import { systemClock } from '../../src/clock/index.ts'
 import type { Plan } from '../../src/model/index.ts'
+import type { DriftDocument } from '../../src/reporting/index.ts'
 import { type AwsPart, awsMissing, startAws } from '../parts/aws/aws.ts'
 import { postgresMissing, startPostgres } from '../parts/postgres.ts'
 import { redisMissing, startRedis } from '../parts/redis.ts'
@@ -76,6 +77,18 @@ test('a platform and the services on it travel together, and what would lose dat
     const before = cloud.calls.length
     assert.equal((await project.json(0, ['deliver'])).outcome, 'nothing')
     assert.equal(cloud.calls.length, before)
+  })
+
+  await t.test('what somebody changes at the cloud is told by diff', async () => {
+    const [key = ''] = [...cloud.resources.keys()].filter((known) => known.startsWith('aws_db_instance/'))
+    const kept = cloud.resources.get(key) ?? {}
+    cloud.resources.set(key, { ...kept, backup_retention_period: 0 })
+    const { drift } = await project.json<DriftDocument>(1, ['diff', 'stage', '--check'])
+    assert.deepEqual(
+      drift.map(({ service, subject, fields }) => [service, subject, fields.map(({ path }) => path)]),
+      [['platform', 'module.data.aws_db_instance.products', ['backup_retention_period']]],
+    )
+    cloud.resources.set(key, kept)
   })
 
   await t.test('a larger database is planned as a change, applied, and no image or bundle is built', async () => {

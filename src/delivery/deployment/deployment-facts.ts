@@ -144,9 +144,9 @@ export async function gatherDeploymentFacts(engine: Engine, request: FactsReques
   }
 }
 
-function rolloutRequest(
+export function rolloutRequest(
   engine: Engine,
-  { release, policy, snapshot }: FactsRequest,
+  { release, policy, snapshot }: Pick<FactsRequest, 'release' | 'policy' | 'snapshot'>,
   name: ServiceName,
   variables: Record<ServiceName, ServiceVariables>,
   fingerprint: Fingerprint | null,

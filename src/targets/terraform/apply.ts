@@ -100,7 +100,8 @@ function moved(now: Preview | null, { service, preview }: RolloutRequest) {
 
 type MadePlan = { ok: true; plan: PlanFile } | (Verdict & { ok: false })
 
-async function makePlan(
+/** What would be done; a module that cannot be planned is a verdict. */
+export async function makePlan(
   { program, config }: Place,
   { folder, valueFiles, inputs }: Workspace,
   signal: AbortSignal,

@@ -16,6 +16,7 @@ import {
 } from '../../model/index.ts'
 import type { Clock, ObservedService, Target } from '../../ports/index.ts'
 import { applyModule, previewFor } from './apply.ts'
+import { driftOf } from './drift.ts'
 import { openIdentity } from './identity.ts'
 import { createProgram } from './program.ts'
 import { fingerprintOf, type KnownState, newKey, readState } from './state.ts'
@@ -59,7 +60,7 @@ export function createTerraformTarget(options: TerraformTargetOptions): Target {
   return {
     kind: 'terraform',
     environment,
-    capabilities: { drift: false, canary: false, trafficSplit: false, fencing: 'conditional' },
+    capabilities: { drift: true, canary: false, trafficSplit: false, fencing: 'conditional' },
 
     async observe(services, signal) {
       const observed: Record<ServiceName, ObservedService> = {}
@@ -104,6 +105,12 @@ export function createTerraformTarget(options: TerraformTargetOptions): Target {
       const { record } = await look(service, signal)
       if (record?.generation === desired.generation) return passed
       return { ok: false, reasons: [reason('not-what-was-ensured', `the state of ${service} is not what was applied`)] }
+    },
+
+    async findDriftOf(requests, context) {
+      const found = []
+      for (const request of requests) found.push(...(await driftOf(place, request, context)))
+      return found
     },
 
     /** What it made stays: who destroys databases has names for it, and says so by hand. */

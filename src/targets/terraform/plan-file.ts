@@ -19,6 +19,8 @@ const planSchema = z.object({
   resource_changes: z
     .array(z.object({ address: z.string(), type: z.string(), mode: z.string(), change: changeSchema }))
     .default([]),
+  /** How resources are found, where that is not how the state has them. */
+  resource_drift: z.array(z.object({ address: z.string(), mode: z.string(), change: changeSchema })).default([]),
   output_changes: z.record(z.string(), changeSchema).default({}),
   configuration: z
     .object({
@@ -67,6 +69,32 @@ export function previewIn(plan: PlanFile, stateful: readonly string[]): Preview 
     changes,
   }
 }
+
+export type DriftedResource = {
+  address: string
+  isGone: boolean
+  fields: Array<{ path: string; expected: unknown; actual: unknown }>
+}
+
+/** What others changed since the last apply; values that are secret are not told. */
+export const driftedIn = ({ resource_drift: drift }: PlanFile): DriftedResource[] =>
+  drift.flatMap(({ address, mode, change }) => {
+    if (mode !== 'managed' || address === recordResource || actionOf(change) === null) return []
+    const [before, after] = [mappingOf(change.before), mappingOf(change.after)]
+    const [hidden, alsoHidden] = [mappingOf(change.before_sensitive), mappingOf(change.after_sensitive)]
+    const shown = (name: string, value: unknown) =>
+      isAnySecret(hidden[name]) || isAnySecret(alsoHidden[name]) ? '(secret)' : (value ?? null)
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
+    const fields = names
+      .filter((name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(after[name] ?? null))
+      .map((path) => ({ path, expected: shown(path, before[path]), actual: shown(path, after[path]) }))
+    const isGone = change.actions.includes('delete')
+    return isGone || fields.length > 0 ? [{ address, isGone, fields }] : []
+  })
+
+/** Secret as a whole, or in a part of it. */
+const isAnySecret = (marks: unknown): boolean =>
+  marks === true || (typeof marks === 'object' && marks !== null && Object.values(marks).some(isAnySecret))
 
 /** What the record must come after: everything at the root of the module. */
 export const everythingIn = ({ configuration }: PlanFile): string[] => [

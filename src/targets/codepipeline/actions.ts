@@ -78,9 +78,11 @@ export function sayAction(action: Action): string {
   return `${nameOf(action)} ${words[status] ?? status}${why === null ? '' : `: ${why}`}${code}${where}`
 }
 
-/** The first that failed: what came after it failed because of it. */
-export const firstFailure = (actions: readonly Action[]): Action | null =>
-  actions.find(({ status }) => status === 'Failed') ?? null
+/** The first that failed, and did not go well when it was tried again: what came after it failed because of it. */
+export function firstFailure(actions: readonly Action[]): Action | null {
+  const last = new Map(actions.map((action) => [nameOf(action), action]))
+  return actions.find((action) => action.status === 'Failed' && last.get(nameOf(action)) === action) ?? null
+}
 
 /** `arn:aws:sts::123456789012:assumed-role/release/ada` is `release/ada` to people. */
 export const sayPerson = (arn: string | null | undefined): string =>

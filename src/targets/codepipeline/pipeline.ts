@@ -26,6 +26,8 @@ export type Stage = {
   actions: ReadonlyArray<{ name: string; category: ActionCategory | undefined }>
   /** Goes back by itself to what last went well in it. */
   rollsBack: boolean
+  /** Tries again by itself, once. */
+  retries: boolean
 }
 
 export type Pipeline = {
@@ -73,6 +75,7 @@ export function asPipeline(declared: PipelineDeclaration): Pipeline {
         category: action.actionTypeId?.category,
       })),
       rollsBack: stage.onFailure?.result === 'ROLLBACK',
+      retries: stage.onFailure?.result === 'RETRY',
     })),
     approvals: stages.flatMap((stage) =>
       (stage.actions ?? [])

@@ -2,7 +2,7 @@
 import type { PipelineExecution } from '@aws-sdk/client-codepipeline'
 import { erroredError, type Reason, reason, TrunklineError } from '../../model/index.ts'
 import type { TargetContext } from '../../ports/index.ts'
-import { type Action, nameOf, readActions, sayAction } from './actions.ts'
+import { type Action, firstFailure, nameOf, readActions, sayAction } from './actions.ts'
 import { passApproval } from './approve.ts'
 import { type Executions, stopExecution } from './executions.ts'
 import { messageOf, type Parts, sayExecution } from './parts.ts'
@@ -30,6 +30,8 @@ type Watching = Pick<TargetContext, 'signal' | 'log' | 'note' | 'report'>
 const stopTimeoutMs = 30_000
 /** CodePipeline may not know at once what it has just started. */
 const unknownMs = 60_000
+/** A stage that tries again by itself begins that in a moment. */
+const ownRetryMs = 60_000
 
 /** Who is cancelled, stops it; who has lost the lease leaves it to whoever has it now. */
 export async function watchExecution(parts: Parts, toWatch: ToWatch, context: Watching): Promise<Watched> {
@@ -51,9 +53,9 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
   const { clock, config } = parts
   const { signal, log, report } = context
   const told = new Set<string>()
-  const tellOnce = (line: string, isForPeople = false): void => {
-    if (told.has(line)) return
-    told.add(line)
+  const tellOnce = (line: string, { isForPeople = false, ofRun = '' } = {}): void => {
+    if (told.has(`${ofRun} ${line}`)) return
+    told.add(`${ofRun} ${line}`)
     log(line)
     if (isForPeople) context.note?.(line)
   }
@@ -63,6 +65,7 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
   let waitedMs = 0
   let cut: Watched['cut'] = null
   let actions: Action[] = []
+  let failedMs: number | null = null
 
   /** Nothing that works is left half-done: only a question that nobody answers is dropped. */
   const stop = (why: string, stopSignal: AbortSignal): Promise<boolean> => {
@@ -76,8 +79,9 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
     const execution = await executions.read(id, signal)
     if (execution === null) return notYetKnown(id, clock.monotonicMs() - begunMs)
     actions = await readActions(parts, { pipelineName: pipeline.name, id }, signal)
-    for (const action of actions) tellOnce(sayAction(action))
+    for (const action of actions) tellOnce(sayAction(action), { ofRun: action.id })
     reportStages(pipeline, actions, report)
+    if (execution.status === 'Failed' && mayTryAgain()) return null
     if (execution.status !== 'InProgress' && execution.status !== 'Stopping') return { id, execution, actions, cut }
     const waits = execution.status === 'InProgress' ? await waitsOf(parts, pipeline, { id, actions }, signal) : []
     const isWaiting = await attend(waits)
@@ -94,6 +98,16 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
     return null
   }
 
+  /** The failed stage has not had its second try, and may yet begin it. */
+  function mayTryAgain(): boolean {
+    const failure = firstFailure(actions)
+    const stage = pipeline.stages.find(({ name }) => name === failure?.stage)
+    if (failure === null || stage?.retries !== true) return false
+    const runs = actions.filter((action) => nameOf(action) === nameOf(failure)).length
+    failedMs ??= clock.monotonicMs()
+    return runs === 1 && clock.monotonicMs() - failedMs < ownRetryMs
+  }
+
   /** Whether people alone can help it on. */
   async function attend(waits: readonly Wait[]): Promise<boolean> {
     let isWaiting = false
@@ -104,7 +118,7 @@ function openWatch(parts: Parts, { pipeline, executions, id, summary }: ToWatch,
       }
       const isForPeople = wait.kind !== 'turn'
       const where = wait.kind === 'approval' ? whereToGive(parts, pipeline) : ''
-      tellOnce(`${sayExecution(id)} ${wait.message}${where}`, isForPeople)
+      tellOnce(`${sayExecution(id)} ${wait.message}${where}`, { isForPeople })
       isWaiting ||= isForPeople
     }
     return isWaiting && actions.every(({ status, category }) => status !== 'InProgress' || category === 'Approval')

@@ -85,6 +85,29 @@ describePipelines('a pipeline on bad days', (at) => {
     assert.equal((await seen(at.shop.open())).generation, 'generation-1')
   })
 
+  test('a stage that the pipeline tries again by itself is waited for; it fails when that fails too', async () => {
+    const stages = plain(at.shop.bucket).map((stage) =>
+      stage.name === 'Production' ? { ...stage, onFailure: { result: 'RETRY' as const } } : stage,
+    )
+    await at.shop.makePipeline(stages)
+    await at.part.wish('codepipeline', { fails: 'Deploy' })
+    const clock = quickClock(async () => {
+      if (context.lines.some((line) => line.startsWith('Production/Deploy failed')))
+        await at.part.wish('codepipeline', { fails: null })
+    })
+    const context = at.shop.context()
+    assert.deepEqual(await at.shop.open({ clock }).ensure(await at.shop.release('1'), context), { ok: true })
+    assert.deepEqual(await statuses(), ['Succeeded'])
+    const said = context.lines
+      .filter((line) => line.startsWith('Production/Deploy'))
+      .map((line) => line.split(/[ :]/)[1])
+    assert.deepEqual(said, ['begins', 'failed', 'begins', 'succeeded'])
+    await at.part.wish('codepipeline', { fails: 'Deploy' })
+    const verdict = await at.shop.open().ensure(await at.shop.release('2'), at.shop.context())
+    assert.match(messages(verdict), /^Production\/Deploy failed.*; what ran before runs again$/)
+    assert.deepEqual(await statuses(), ['Succeeded', 'Failed', 'Succeeded'])
+  })
+
   test('where it rolled back one stage of several, the whole pipeline is brought back', async () => {
     const [first, staging, production] = approved(at.shop.bucket)
     assert.ok(first && staging && production)

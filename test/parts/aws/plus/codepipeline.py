@@ -3,7 +3,7 @@
 As AWS documents it: a stage holds one execution (none in mode PARALLEL), and those that come wait before it; in mode
 SUPERSEDED a newer one overtakes an older one that waits at the same place. Source actions take the revisions that the
 execution was started with: objects of S3 must be there. Approvals wait, each with a token of its own. A stage whose
-`onFailure` says so is rolled back by an execution that goes through that stage alone. What was stopped lets its actions
+`onFailure` says so is tried again once, or rolled back by an execution that goes through that stage alone. What was stopped lets its actions
 end, an approval too; abandoning does not. The same `clientRequestToken` is the same execution.
 
 Wishes: `fails` (an action by name, or `{action, code, message, url}`) and `never_ends` (an action by name); revisions that
@@ -65,6 +65,10 @@ class Execution:
         self.revisions: list[dict[str, str]] = []
         self.actions: list[dict[str, Any]] = []
         self.rolls_back_to: str | None = None
+        # Of stages that try again: whether one will, which have, and what their first tries did.
+        self.retries = False
+        self.retried: list[str] = []
+        self.actions_before: list[dict[str, Any]] = []
         self.stop_reason: str | None = None
         # The stage it is in, or waits before.
         self.stage = 0
@@ -75,7 +79,8 @@ class Execution:
         return self.pipeline.pipeline["stages"][self.stage]
 
     def in_stage(self) -> list[dict[str, Any]]:
-        return [action for action in self.actions if action["stageName"] == self.declared()["name"]]
+        mine = [action for action in self.actions if action["stageName"] == self.declared()["name"]]
+        return [action for action in mine if action not in self.actions_before]
 
     def end(self, status: str) -> None:
         self.status = status
@@ -119,6 +124,17 @@ def _move(pipeline: CodePipeline) -> None:
         for execution in list(_executions(pipeline)):
             if execution.status in _open:
                 _step(execution)
+            elif execution.retries:
+                _try_again(execution)
+
+
+def _try_again(execution: Execution) -> None:
+    """The stage from its start, once: a retry of all actions."""
+    execution.retries = False
+    execution.retried.append(execution.declared()["name"])
+    execution.actions_before = [*execution.actions_before, *execution.in_stage()]
+    execution.status = "InProgress"
+    _enter(execution)
 
 
 def _step(execution: Execution) -> None:
@@ -236,7 +252,10 @@ def _work(execution: Execution) -> None:
         return
     if any(action["status"] == "Failed" for action in mine):
         execution.end("Failed")
-        if stage.get("onFailure", {}).get("result") == "ROLLBACK":
+        on_failure = stage.get("onFailure", {}).get("result")
+        if on_failure == "RETRY" and stage["name"] not in execution.retried:
+            execution.retries = True
+        if on_failure == "ROLLBACK":
             _roll_back(execution, stage["name"])
         return
     if execution.status == "Stopping":

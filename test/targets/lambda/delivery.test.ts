@@ -12,18 +12,20 @@ import { systemClock } from '../../../src/clock/index.ts'
 import type { StatusDocument } from '../../../src/reporting/index.ts'
 import { awsMissing, startAws } from '../../parts/aws/aws.ts'
 import { oslsFolder, oslsMissing } from '../../parts/aws/osls.ts'
+import { esbuildInstalled, esbuildMissing } from '../../parts/esbuild.ts'
 import { openProject } from '../../system/project-under-test.ts'
-import { functionCode, inTime, makeRole, role } from './lambda-under-test.ts'
+import { inTime, makeRole, role } from './lambda-under-test.ts'
 
 const bucket = 'shared-serverless-artifacts'
 const osls = join(oslsFolder(), 'node_modules/.bin/osls')
 
 const configuration = (endpoint: string) => `project: shop
 aws: { region: eu-west-1, account: "123456789012", endpoint: "${endpoint}" }
+prepare: { run: "${esbuildInstalled()}", inputs: [package.json] }
 services:
   carts:
     path: carts
-    artifact: { zip: {} }
+    build: { esbuild: { entry: carts/index.ts } }
     run: { lambda: { handler: index.main, runtime: nodejs22.x, healthEvent: { ping: 1 } } }
     env: { GREETING: { from: GREETING, secret: true } }
   letters:
@@ -48,6 +50,19 @@ environments:
     rollout: { canary: { every: 50, pause: 1s } }
 `
 
+/** In TypeScript, over two files. */
+const cartsOf = (version: string) => ({
+  'carts/index.ts': `import { answer, type Answer } from './answer.ts'
+export const main = async (event: { fail?: boolean }): Promise<Answer> => answer('${version}', event)
+`,
+  'carts/answer.ts': `export type Answer = { version: string; greeting: string | undefined }
+export function answer(version: string, event: { fail?: boolean }): Answer {
+  if (event.fail) throw new Error(version)
+  return { version, greeting: process.env['GREETING'] }
+}
+`,
+})
+
 const serverlessYml = `service: letters
 provider:
   name: aws
@@ -59,8 +74,8 @@ package: { patterns: ['!**', 'main.js'] }
 functions: { write: { handler: main.main } }
 `
 
-test('functions are packaged once, and reach stage by a push, demo and prod by tags, with the same zips; and go back', {
-  skip: awsMissing() || oslsMissing(),
+test('functions are bundled and packaged once, and reach stage by a push, demo and prod by tags, with the same zips; and go back', {
+  skip: awsMissing() || oslsMissing() || esbuildMissing(),
 }, async (t) => {
   const part = await startAws()
   t.after(() => part.stop())
@@ -74,7 +89,8 @@ test('functions are packaged once, and reach stage by a push, demo and prod by t
   await using project = await openProject({
     files: {
       'trunkline.yaml': configuration(part.endpoint),
-      'carts/index.js': functionCode('1')['index.js'],
+      'package.json': '{ "private": true, "devDependencies": { "esbuild": "*" } }',
+      ...cartsOf('1'),
       'letters/main.js': 'exports.main = async () => "a letter"',
       'letters/serverless.yml': serverlessYml,
     },
@@ -109,7 +125,7 @@ test('functions are packaged once, and reach stage by a push, demo and prod by t
   const artifacts = status.environments.map(({ services }) => services.map(({ artifact }) => artifact))
   assert.deepEqual(artifacts, [artifacts[0], artifacts[0], artifacts[0]])
 
-  await project.push('two', { 'carts/index.js': functionCode('2')['index.js'] })
+  await project.push('two', cartsOf('2'))
   await project.json(0, ['deliver', '--ref', 'main'])
   assert.notEqual((await live('shop-stage-carts', 'live')).code, carts.code)
   await project.json(0, ['rollback', 'stage'])

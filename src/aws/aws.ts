@@ -22,6 +22,21 @@ export type Aws = {
     command: SdkCommand<ClientInput, Input, ClientOutput, Output, Configuration>,
     options: SendOptions,
   ): Promise<Output>
+  /**
+   * One API call whose answer is a small body of text: that is taken within the call's bounds, too, and asked for again
+   * where it breaks off.
+   */
+  text<
+    ClientInput extends object,
+    Input extends ClientInput,
+    ClientOutput extends MetadataBearer,
+    Output extends ClientOutput & { Body?: TextBody | undefined },
+    Configuration,
+  >(
+    client: SdkClient<ClientInput, ClientOutput, Configuration>,
+    command: SdkCommand<ClientInput, Input, ClientOutput, Output, Configuration>,
+    options: SendOptions,
+  ): Promise<{ text: string; output: Output }>
   /** All pages, one output each; `paginate` is the SDK's (`paginateListFunctions`). */
   pages<Made extends { destroy(): void }, Input, Output>(
     paginate: SdkPaginator<Made, Input, Output>,
@@ -42,6 +57,9 @@ export type Aws = {
   credentials(signal: AbortSignal): Promise<AwsCredentialIdentity>
   close(): Promise<void>
 }
+
+/** As the SDK gives bodies. */
+type TextBody = { transformToString(): Promise<string> }
 
 export type CallerIdentity = { account: string; arn: string }
 

@@ -28,6 +28,7 @@ export type AwsSurroundings = {
 const defaultTimeoutMs = 2 * 60_000
 const credentialsTimeoutMs = 60_000
 const defaultMaxPages = 1000
+const maxTextTries = 4
 
 export function openAws(access: AwsAccess, surroundings: AwsSurroundings): Aws {
   const { variables, clock, fraction = Math.random } = surroundings
@@ -60,6 +61,22 @@ export function openAws(access: AwsAccess, surroundings: AwsSurroundings): Aws {
       if (retryWhile === undefined) return await once()
       const what = `AWS ${call.service} ${call.operation} to see what was made before`
       return await caughtUp(once, retryWhile, (look) => aws.waitFor({ what, look, timeoutMs, signal }))
+    },
+
+    async text(client, command, options) {
+      const { signal, timeoutMs = defaultTimeoutMs } = options
+      const call = { service: serviceOf(client), operation: operationOf(command) }
+      for (let tries = 1; ; tries++) {
+        const output = await aws.send(client, command, options)
+        try {
+          const text = await boundedCall(call, { signal, timeoutMs }, access, async () => {
+            return (await output.Body?.transformToString()) ?? ''
+          })
+          return { text, output }
+        } catch (error) {
+          if (tries === maxTextTries || !isBrokenOff(error)) throw error
+        }
+      }
     },
 
     pages(paginate, client, input, { signal, timeoutMs, maxPages = defaultMaxPages }) {
@@ -122,6 +139,8 @@ function openCredentials(
   // All wait for it: that one of them gives up is nothing to it.
   return keptCredentials(() => callSignal.run(AbortSignal.timeout(credentialsTimeoutMs), source), clock)
 }
+
+const isBrokenOff = (error: unknown): boolean => error instanceof TrunklineError && error.code === 'AWS_UNREACHABLE'
 
 /** What AWS takes: 2 to 64 of a few characters. */
 const sessionName = (user: string | undefined): string =>

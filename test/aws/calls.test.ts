@@ -3,7 +3,13 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { CodeDeployClient, GetDeploymentCommand, ListApplicationsCommand } from '@aws-sdk/client-codedeploy'
 import { GetAliasCommand, LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda'
-import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { PutParameterCommand, paginateGetParametersByPath, SSMClient } from '@aws-sdk/client-ssm'
 import { assertIdentity } from '../../src/aws/account.ts'
 import { type Aws, openAws } from '../../src/aws/index.ts'
@@ -68,6 +74,21 @@ describe('calls to AWS', { skip: awsMissing() }, () => {
 
   const listApplications = (aws: Aws, signal = inTime()) =>
     aws.send(aws.client(CodeDeployClient), new ListApplicationsCommand({}), { signal })
+
+  test('a body that breaks off is asked for again, a few times', async () => {
+    const aws = open()
+    const client = aws.client(S3Client)
+    const location = { LocationConstraint: 'eu-west-1' } as const
+    const make = new CreateBucketCommand({ Bucket: 'of-texts', CreateBucketConfiguration: location })
+    await aws.send(client, make, { signal: inTime() })
+    const text = 'words '.repeat(2000)
+    await aws.send(client, new PutObjectCommand({ Bucket: 'of-texts', Key: 'k', Body: text }), { signal: inTime() })
+    const read = () => aws.text(client, new GetObjectCommand({ Bucket: 'of-texts', Key: 'k' }), { signal: inTime() })
+    faults.fault('s3:GetObject', { kind: 'half' }, { times: 2 })
+    assert.equal((await read()).text, text)
+    faults.fault('s3:GetObject', { kind: 'half' })
+    await assert.rejects(read(), { kind: 'errored', code: 'AWS_UNREACHABLE' })
+  })
 
   test('are typed by their command, signed, and answered', async () => {
     const aws = open()

@@ -116,8 +116,8 @@ async function read(place: Place, key: string, part: 'started' | 'ended', signal
   const { aws, bucket, jobKey } = place
   const command = new GetObjectCommand({ Bucket: bucket, Key: jobKey(folderOf(key), part) })
   try {
-    const { Body } = await aws.send(aws.client(S3Client), command, { signal })
-    return (await Body?.transformToString()) ?? ''
+    const { text } = await aws.text(aws.client(S3Client), command, { signal })
+    return text
   } catch (error) {
     if (aws.isError(error, 'NoSuchKey')) return null
     throw error

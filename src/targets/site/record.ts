@@ -49,8 +49,9 @@ const noRecord: SiteRecord = {
 export async function readRecord({ aws }: Parts, site: Site, signal: AbortSignal): Promise<KnownRecord> {
   const { recordBucket: Bucket, recordKey: Key } = site
   try {
-    const { Body, ETag } = await aws.send(aws.client(S3Client), new GetObjectCommand({ Bucket, Key }), { signal })
-    return { record: parse((await Body?.transformToString()) ?? '', `s3://${Bucket}/${Key}`), etag: ETag ?? null }
+    const command = new GetObjectCommand({ Bucket, Key })
+    const { text, output } = await aws.text(aws.client(S3Client), command, { signal })
+    return { record: parse(text, `s3://${Bucket}/${Key}`), etag: output.ETag ?? null }
   } catch (error) {
     if (aws.isError(error, 'NoSuchBucket')) throw noBucket(Bucket, aws.region, error)
     if (!aws.isError(error, 'NoSuchKey')) throw error

@@ -20,6 +20,8 @@ export type AwsFault =
   | { kind: 'cut' }
   /** AWS does what it is asked, and the answer is lost. */
   | { kind: 'lose' }
+  /** The answer breaks off in the middle of its body. */
+  | { kind: 'half' }
 
 export type AwsFaults = {
   endpoint: string
@@ -103,6 +105,7 @@ export async function startFaults(aws: AwsPart): Promise<AwsFaults> {
         }
         const fault = faultFor(call.action)
         if (fault === null) forward(aws.endpoint, incoming, body, outgoing)
+        else if (fault.kind === 'half') forward(aws.endpoint, incoming, body, outgoing, undefined, answerHalf)
         else inject(fault, call, () => forward(aws.endpoint, incoming, body, null), outgoing)
       },
       () => outgoing.destroy(),
@@ -174,12 +177,25 @@ function s3Action(method: string | undefined, { searchParams, pathname }: URL): 
   return null
 }
 
+function answerWhole(answer: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+  answer.pipe(outgoing)
+}
+
+function answerHalf(answer: IncomingMessage, outgoing: ServerResponse): void {
+  void bodyOf(answer).then((body) => {
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+    outgoing.write(body.subarray(0, body.length / 2), () => outgoing.destroy())
+  })
+}
+
 function forward(
   endpoint: string,
   incoming: IncomingMessage,
   body: Buffer,
   outgoing: ServerResponse | null,
   carriedOut: () => void = () => {},
+  answerWith = answerWhole,
 ): void {
   const { hostname, port } = new URL(endpoint)
   const { 'transfer-encoding': _, ...headers } = incoming.headers
@@ -196,15 +212,19 @@ function forward(
         answer.on('end', carriedOut).resume()
         return
       }
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
+      answerWith(answer, outgoing)
     },
   )
   onward.on('error', () => outgoing?.destroy())
   onward.end(body)
 }
 
-function inject(fault: AwsFault, call: Call, pass: () => void, outgoing: ServerResponse): void {
+function inject(
+  fault: Exclude<AwsFault, { kind: 'half' }>,
+  call: Call,
+  pass: () => void,
+  outgoing: ServerResponse,
+): void {
   switch (fault.kind) {
     case 'hang':
       break

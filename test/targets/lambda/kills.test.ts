@@ -29,7 +29,7 @@ const alarm = 'carts-errors'
 
 const inStages = (kind: StagedStrategy['kind'], ...weights: number[]): StagedStrategy => ({
   kind,
-  stages: weights.map((weight) => ({ weight, verify: ['works'], pauseMs: weight === 100 ? 0 : 6000 })),
+  stages: weights.map((weight) => ({ weight, verify: ['works'], pauseMs: weight === 100 ? 0 : 1000 })),
 })
 
 describe('a controller of functions that is killed after any call', { skip: awsMissing() }, () => {
@@ -69,6 +69,7 @@ describe('a controller of functions that is killed after any call', { skip: awsM
       faults.clear()
       await begin(life, lived)
       faults.clear()
+      // It hears of its end at once, so that no call of its own waits beyond it.
       faults.fault(/.*/, { kind: 'cut' }, { after: lived + 1 })
       faults.fault(/.*/, { kind: 'lose' }, { after: lived, times: 1 })
       const isAlive = await work(life, lived).then(

@@ -42,9 +42,8 @@ export function openRecordBook(place: Place): RecordBook {
   async function load(signal: AbortSignal): Promise<Known> {
     try {
       const command = new GetObjectCommand({ Bucket: bucket, Key: key })
-      const { Body, ETag } = await aws.send(aws.client(S3Client), command, { signal })
-      const text = (await Body?.transformToString()) ?? ''
-      return { record: parseRecord(text, where), etag: ETag ?? null }
+      const { text, output } = await aws.text(aws.client(S3Client), command, { signal })
+      return { record: parseRecord(text, where), etag: output.ETag ?? null }
     } catch (error) {
       if (aws.isError(error, 'NoSuchBucket')) throw noBucket(bucket, aws.region, error)
       if (!aws.isError(error, 'NoSuchKey')) throw error

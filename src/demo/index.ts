@@ -1,6 +1,5 @@
 /** `trunkline demo`: tells an example's story on this machine, with real pushes, real processes and load on all of it. */
 import { erroredError, usageError } from '../model/index.ts'
-import type { StatusDocument } from '../reporting/index.ts'
 import { type Load, type LoadFigures, startLoad } from './load.ts'
 import { type OpenedPlayground, openPlayground } from './playground.ts'
 import type { Chapter, Story } from './story.ts'
@@ -161,7 +160,7 @@ async function addresses(story: Story, playground: OpenedPlayground): Promise<Re
   const { frontDoor } = story
   if (frontDoor === null) return {}
   const found: Record<string, string> = { ...story.doors?.() }
-  for (const environment of (await playground.quietly<StatusDocument>('status')).document.environments) {
+  for (const environment of await playground.status()) {
     const url = environment.services.find((service) => service.name === frontDoor.service)?.url
     if (url) found[environment.name] = new URL(frontDoor.path, url).href
   }

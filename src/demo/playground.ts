@@ -148,6 +148,7 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
     return await quietly<Document>(...words)
   }
   async function quietly<Document>(...words: string[]) {
+    if (words[0] !== 'status') seen = null
     const ended = await run(clone, [...selfCommand(), ...words, '--json'], commandTimeoutMs)
     const text = ended.stdout.toString('utf8')
     try {
@@ -163,6 +164,7 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
 
   async function killDuring(words: readonly string[], environmentName: string): Promise<{ wasKilled: boolean }> {
     show(`$ trunkline ${words.join(' ')}`)
+    seen = null
     const [program, ...rest] = selfCommand()
     const child = spawn(program, [...rest, ...words], { cwd: clone, env: environment, stdio: 'ignore' })
     let hasEnded = false
@@ -182,8 +184,13 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
     (await inRemote('log', '-1', '--format=%(trailers:key=Event,valueonly)', `refs/trunkline/env/${name}`)) ===
     'started'
 
-  const status = async (name?: string) =>
-    (await quietly<StatusDocument>('status', ...(name === undefined ? [] : [name]))).document.environments
+  /** Asked once for all environments, until a command or a push may have changed something. */
+  let seen: Promise<StatusDocument['environments']> | null = null
+  const status = async (name?: string) => {
+    seen ??= quietly<StatusDocument>('status').then(({ document }) => document.environments)
+    const environments = await seen
+    return name === undefined ? environments : environments.filter((environment) => environment.name === name)
+  }
 
   async function tool(program: string, ...words: string[]): Promise<string> {
     show(`$ ${program} ${words.join(' ')}`)
@@ -198,6 +205,7 @@ async function openIn(root: string, lab: Lab | null, options: PlaygroundOptions)
   const playground: OpenedPlayground = {
     ...{ clone, remote, signal, lab, show, tool, quietTool },
     git: async (...words) => {
+      seen = null
       if (words[0] === 'push' || words[0] === 'tag' || words[0] === 'revert')
         show(`$ git ${words.filter((word) => word !== '--quiet' && word !== '--no-edit').join(' ')}`)
       return await git(...words)

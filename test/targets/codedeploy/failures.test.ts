@@ -1,10 +1,11 @@
 /** What happens where instances, AWS or the controller do not do as expected. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { cancelledError, refusedError, type TrunklineError } from '../../../src/model/index.ts'
 import type { RolloutRequest } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { type AwsPart, awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { diesAt } from '../killed.ts'
 import {
   behindBalancer,
@@ -22,21 +23,8 @@ describe('virtual machines through CodeDeploy on bad days', { skip: awsMissing()
   let faults: AwsFaults
   let fleet: CodeDeployUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    fleet = await openCodeDeploy(part, faults)
-  })
-  afterEach(async () => {
-    await fleet.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openCodeDeploy, (given) => {
+    ;({ part, faults, opened: fleet } = given)
   })
 
   /** The first release runs. */

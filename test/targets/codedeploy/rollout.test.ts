@@ -1,12 +1,13 @@
 /** Virtual machines through CodeDeploy: what is deployed, shown, refused and found. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { CodeDeployClient, CreateDeploymentCommand, GetDeploymentCommand } from '@aws-sdk/client-codedeploy'
 import { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { copyArtifact } from '../../../src/artifacts/copy-artifact.ts'
 import { createS3Store } from '../../../src/artifacts/s3/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { type AwsPart, awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import {
   behindBalancer,
   type CodeDeployUnderTest,
@@ -22,21 +23,8 @@ describe('virtual machines through CodeDeploy', { skip: awsMissing() }, () => {
   let faults: AwsFaults
   let fleet: CodeDeployUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    fleet = await openCodeDeploy(part, faults)
-  })
-  afterEach(async () => {
-    await fleet.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openCodeDeploy, (given) => {
+    ;({ part, faults, opened: fleet } = given)
   })
 
   const byHand = async (key: string) => {

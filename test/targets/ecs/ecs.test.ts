@@ -1,10 +1,11 @@
 /** Services of ECS: what is registered, rolled out, brought back and run beside them. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { cancelledError } from '../../../src/model/index.ts'
 import type { Job, RolloutRequest } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { type AwsPart, awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { diesAt } from '../killed.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
 import { digestOf, type EcsUnderTest, inTime, messages, openEcs, run, seen } from './ecs-under-test.ts'
@@ -14,21 +15,8 @@ describe('services of ECS', { skip: awsMissing() }, () => {
   let faults: AwsFaults
   let ecs: EcsUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    ecs = await openEcs(part, faults)
-  })
-  afterEach(async () => {
-    await ecs.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openEcs, (given) => {
+    ;({ part, faults, opened: ecs } = given)
   })
 
   const ensured = async (request: RolloutRequest) =>

@@ -3,11 +3,12 @@
  * (`test/parts/aws/plus/ecs_deployments.py`); no account of AWS was asked.
  */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { cancelledError, type RolloutStage, type RolloutStrategy, reason } from '../../../src/model/index.ts'
 import type { StageToVerify } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { type AwsPart, awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { diesAt } from '../killed.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
 import { dividing, type EcsUnderTest, inTime, messages, openEcs, seen } from './ecs-under-test.ts'
@@ -25,21 +26,8 @@ describe('services of ECS in stages', { skip: awsMissing() }, () => {
   let faults: AwsFaults
   let ecs: EcsUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    ecs = await openEcs(part, faults)
-  })
-  afterEach(async () => {
-    await ecs.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openEcs, (given) => {
+    ;({ part, faults, opened: ecs } = given)
   })
 
   const release = (version: string, strategy: RolloutStrategy) => ecs.release(version, { strategy })

@@ -1,36 +1,23 @@
 /** What is around a rollout: variables, jobs, logs, many functions at once, and the end of one. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { LambdaClient, paginateListFunctions, UntagResourceCommand } from '@aws-sdk/client-lambda'
 import { copyArtifact } from '../../../src/artifacts/copy-artifact.ts'
 import { createS3Store } from '../../../src/artifacts/s3/index.ts'
 import type { Job, LogLine } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { functionCode, inTime, type LambdaUnderTest, openLambda, requestFor, seen } from './lambda-under-test.ts'
 
 const name = 'shop-stage-carts'
 
 describe('around functions of AWS Lambda', { skip: awsMissing() }, () => {
-  let part: AwsPart
   let faults: AwsFaults
   let lambda: LambdaUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    lambda = await openLambda(part, faults)
-  })
-  afterEach(async () => {
-    await lambda.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openLambda, (given) => {
+    ;({ faults, opened: lambda } = given)
   })
 
   const first = async () => requestFor('carts', await lambda.zip(functionCode('1')))

@@ -1,6 +1,6 @@
 /** What happens where AWS, or somebody else, does not do as expected. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import {
   GetFunctionConfigurationCommand,
   LambdaClient,
@@ -9,8 +9,9 @@ import {
 } from '@aws-sdk/client-lambda'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type { TrunklineError, Verdict } from '../../../src/model/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { type AwsPart, awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import {
   functionCode,
   inTime,
@@ -29,21 +30,8 @@ describe('functions of AWS Lambda on bad days', { skip: awsMissing() }, () => {
   let faults: AwsFaults
   let lambda: LambdaUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    lambda = await openLambda(part, faults)
-  })
-  afterEach(async () => {
-    await lambda.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openLambda, (given) => {
+    ;({ part, faults, opened: lambda } = given)
   })
 
   const first = async () => requestFor('carts', await lambda.zip(functionCode('1')))

@@ -6,12 +6,13 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { CloudWatchClient, PutMetricAlarmCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch'
 import type { LambdaConfig, StagedStrategy } from '../../../src/model/index.ts'
 import type { Job, RolloutRequest, Target } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import {
   functionCode,
   inTime,
@@ -33,25 +34,11 @@ const inStages = (kind: StagedStrategy['kind'], ...weights: number[]): StagedStr
 })
 
 describe('a controller of functions that is killed after any call', { skip: awsMissing() }, () => {
-  let part: AwsPart
   let faults: AwsFaults
   let lambda: LambdaUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    lambda = await openLambda(part, faults)
-  })
-  afterEach(async () => {
-    await lambda.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openLambda, (given) => {
+    ;({ faults, opened: lambda } = given)
   })
 
   type Life = { environment: string; function_: string; open(): Target }

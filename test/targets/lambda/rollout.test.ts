@@ -1,31 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { GetFunctionCommand, GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { functionCode, inTime, type LambdaUnderTest, openLambda, requestFor, seen } from './lambda-under-test.ts'
 
 describe('functions of AWS Lambda', { skip: awsMissing() }, () => {
-  let part: AwsPart
   let faults: AwsFaults
   let lambda: LambdaUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    lambda = await openLambda(part, faults)
-  })
-  afterEach(async () => {
-    await lambda.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openLambda, (given) => {
+    ;({ faults, opened: lambda } = given)
   })
 
   test('a function that is missing is made, and its alias leads to its first version', async () => {

@@ -1,11 +1,12 @@
 /** Requests going over in stages. The emulator stores an alias's weights and does not apply them: what they are is looked at. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { CloudWatchClient, PutMetricAlarmCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch'
 import type { StagedStrategy, Verdict } from '../../../src/model/index.ts'
 import type { StageToVerify } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import {
   functionCode,
   inTime,
@@ -32,25 +33,11 @@ const blueGreen: StagedStrategy = {
 }
 
 describe('functions rolled out in stages', { skip: awsMissing() }, () => {
-  let part: AwsPart
   let faults: AwsFaults
   let lambda: LambdaUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    lambda = await openLambda(part, faults)
-  })
-  afterEach(async () => {
-    await lambda.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openLambda, (given) => {
+    ;({ faults, opened: lambda } = given)
   })
 
   /** Version 1 runs; what is asked for is version 2. */

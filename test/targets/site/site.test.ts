@@ -1,9 +1,10 @@
 /** Static sites in S3, behind CloudFront: what is brought, in which order, and what is put back. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { RolloutRequest } from '../../../src/ports/index.ts'
-import { type AwsPart, awsMissing, startAws } from '../../parts/aws/aws.ts'
-import { type AwsFaults, startFaults } from '../../parts/aws/faults.ts'
+import { inAwsAccount } from '../../parts/aws/account.ts'
+import { type AwsPart, awsMissing } from '../../parts/aws/aws.ts'
+import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { diesAt } from '../killed.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
 import { immutable, inTime, openSite, recordKey, type SiteUnderTest, seen } from './site-under-test.ts'
@@ -31,21 +32,8 @@ describe('static sites in S3, behind CloudFront', { skip: awsMissing() }, () => 
   let faults: AwsFaults
   let site: SiteUnderTest
 
-  before(async () => {
-    part = await startAws()
-    faults = await startFaults(part)
-  })
-  beforeEach(async () => {
-    site = await openSite(part, faults)
-  })
-  afterEach(async () => {
-    await site.close()
-    faults.clear()
-    await part.reset()
-  })
-  after(async () => {
-    await faults?.stop()
-    await part?.stop()
+  inAwsAccount(openSite, (given) => {
+    ;({ part, faults, opened: site } = given)
   })
 
   const puts = () => faults.calls('s3:PutObject').length

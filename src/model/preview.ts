@@ -12,10 +12,10 @@ export type PreviewedChange = {
   subject: string
   /** What makes it so: properties, causes. */
   because?: string[]
-  /** It holds data, which is lost where it is replaced or removed. */
+  /** It holds data, which is lost where it is replaced or removed, or stays behind with what is kept of it. */
   stateful?: boolean
 }
 
-/** After it data is gone: that needs approval, whatever the policy of the environment. */
+/** After it data is gone, or not where it was: that needs approval, whatever the policy of the environment. */
 export const isLoss = ({ action, stateful }: PreviewedChange): boolean =>
   stateful === true && (action === 'replace' || action === 'remove')

@@ -93,8 +93,9 @@ describe('change sets of stacks', { skip: awsMissing() }, () => {
       },
     ])
     const kept = await under.request('data', { 'infra/template.yaml': template({ table: 'orders-v2', keep: true }) })
-    const [, replaced] = (await under.preview(kept))?.changes ?? [null, (await under.preview(kept))?.changes[0]]
-    assert.equal(replaced?.stateful, undefined)
+    const replaced = (await under.preview(kept))?.changes.find(({ subject }) => subject.endsWith('Orders'))
+    assert.equal(replaced?.stateful, true)
+    assert.equal(replaced?.because?.[0], 'its data stays behind, in what is kept of the old one')
   })
 
   test('removing what holds data is marked, by the policy of what is there and not of what comes', async () => {

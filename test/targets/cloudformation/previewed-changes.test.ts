@@ -19,10 +19,18 @@ const replaced: ResourceChange = {
   Replacement: 'True',
 }
 
+const removed: ResourceChange = {
+  Action: 'Remove',
+  ResourceType: 'AWS::DynamoDB::Table',
+  LogicalResourceId: 'Orders',
+}
+
 describe('previewed changes', () => {
   for (const [what, change, expected] of [
-    ['what is kept by AWS’s own word', { ...replaced, PolicyAction: 'ReplaceAndSnapshot' }, undefined],
-    ['what AWS says is deleted', { ...replaced, PolicyAction: 'ReplaceAndDelete' }, true],
+    ['what is replaced, the old one kept by AWS’s own word', { ...replaced, PolicyAction: 'ReplaceAndSnapshot' }, true],
+    ['what AWS says is replaced and deleted', { ...replaced, PolicyAction: 'ReplaceAndDelete' }, true],
+    ['what is removed, but kept by AWS’s own word', { ...removed, PolicyAction: 'Snapshot' }, undefined],
+    ['what AWS says is deleted', { ...removed, PolicyAction: 'Delete' }, true],
     ['what may be replaced', { ...replaced, Replacement: 'Conditional' }, true],
     ['what is changed in place', { ...replaced, Replacement: 'False' }, undefined],
     ['what holds no data', { ...replaced, ResourceType: 'AWS::SNS::Topic' }, undefined],
@@ -39,10 +47,17 @@ describe('previewed changes', () => {
   })
 
   test('a policy that only CloudFormation can evaluate keeps nothing', () => {
-    const after = table('    UpdateReplacePolicy: !If [Prod, Retain, Delete]\n')
-    assert.equal(previewedChange(replaced, [], { ...guarded, after }).stateful, true)
-    const kept = table('    UpdateReplacePolicy: Retain\n')
-    assert.equal(previewedChange(replaced, [], { ...guarded, after: kept }).stateful, undefined)
+    const before = table('    DeletionPolicy: !If [Prod, Retain, Delete]\n')
+    assert.equal(previewedChange(removed, [], { ...guarded, before }).stateful, true)
+    const kept = table('    DeletionPolicy: Retain\n')
+    assert.equal(previewedChange(removed, [], { ...guarded, before: kept }).stateful, undefined)
+  })
+
+  test('a replacement says where the data is afterwards, if it is anywhere', () => {
+    const stays = 'its data stays behind, in what is kept of the old one'
+    const after = table('    UpdateReplacePolicy: Retain\n')
+    assert.deepEqual(previewedChange(replaced, [], { ...guarded, after }).because, [stays])
+    assert.equal(previewedChange(replaced, [], guarded).because, undefined)
   })
 
   test('the digest is the same however AWS orders what it says, and another where values differ', () => {

@@ -32,7 +32,7 @@ export const tunedAlarm = (set: () => StageSet): Chapter => ({
 export const replacedDatabase = (set: () => StageSet): Chapter => ({
   name: 'A change that would replace the database',
   tells:
-    'Somebody gives it a name, and finds snapshots a waste. CloudFormation would make a new one and delete the old. Staging asks nobody as a rule; now it does.',
+    'Somebody gives it a name. CloudFormation would make a new one, and leave all visits in a snapshot of the old. Staging asks nobody as a rule; now it does.',
   async run(playground) {
     const { account } = set()
     const stacks = async () =>
@@ -41,7 +41,7 @@ export const replacedDatabase = (set: () => StageSet): Chapter => ({
     await playground.edit(
       'infra/data.yaml',
       '    UpdateReplacePolicy: Snapshot\n    Properties:\n      Engine: postgres\n',
-      '    UpdateReplacePolicy: Delete\n    Properties:\n      DBInstanceIdentifier: visits\n      Engine: postgres\n',
+      '    UpdateReplacePolicy: Snapshot\n    Properties:\n      DBInstanceIdentifier: visits\n      Engine: postgres\n',
     )
     await commitAndPush(playground, 'Give the database a name')
     const waits = await deliver(playground, 'waiting')

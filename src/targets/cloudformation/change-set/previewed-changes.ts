@@ -17,12 +17,18 @@ export type Guarded = {
 export function previewedChange(change: ResourceChange, path: readonly string[], guarded: Guarded): PreviewedChange {
   const { ResourceType: type = '', LogicalResourceId: name = '' } = change
   const action = actionOf(change)
-  const because = [...(change.Replacement === 'Conditional' ? ['may be replaced'] : []), ...reasonsOf(change)]
+  const isLost = losesData(change, action, path, guarded)
+  const leavesData = isLost && action === 'replace' && isOldKept(change, action, path, guarded)
+  const because = [
+    ...(change.Replacement === 'Conditional' ? ['may be replaced'] : []),
+    ...(leavesData ? ['its data stays behind, in what is kept of the old one'] : []),
+    ...reasonsOf(change),
+  ]
   return {
     action,
     subject: `${type} ${[...path, name].join('/')}`,
     ...(because.length > 0 ? { because } : {}),
-    ...(losesData(change, action, path, guarded) ? { stateful: true } : {}),
+    ...(isLost ? { stateful: true } : {}),
   }
 }
 
@@ -39,15 +45,20 @@ function actionOf({ Action: action, Replacement: replacement }: ResourceChange):
   }
 }
 
-/** AWS says what becomes of the old resource where it can; else the templates say. */
+/** A new resource is empty, whatever is kept of the old one; of what is removed only what nothing keeps is lost. */
 function losesData(change: ResourceChange, action: string, path: readonly string[], guarded: Guarded): boolean {
-  const { ResourceType: type = '', LogicalResourceId: name = '', PolicyAction: policy } = change
-  if ((action !== 'remove' && action !== 'replace') || !holdsData(type, guarded.stateful)) return false
-  if (policy !== undefined) return !/Retain|Snapshot/.test(policy)
+  if (!holdsData(change.ResourceType ?? '', guarded.stateful)) return false
+  return action === 'replace' || (action === 'remove' && !isOldKept(change, action, path, guarded))
+}
+
+/** AWS says what becomes of the old resource where it can; else the templates say. */
+function isOldKept(change: ResourceChange, action: string, path: readonly string[], guarded: Guarded): boolean {
+  const { LogicalResourceId: name = '', PolicyAction: policy } = change
+  if (policy !== undefined) return /Retain|Snapshot/.test(policy)
   // Templates of nested stacks are not at hand.
-  if (path.length > 0) return true
-  if (action === 'remove') return !keeps(guarded.before?.resources.get(name)?.deletionPolicy ?? null)
-  return !keeps(guarded.after.resources.get(name)?.replacePolicy ?? null)
+  if (path.length > 0) return false
+  if (action === 'remove') return keeps(guarded.before?.resources.get(name)?.deletionPolicy ?? null)
+  return keeps(guarded.after.resources.get(name)?.replacePolicy ?? null)
 }
 
 const maxValueLength = 60

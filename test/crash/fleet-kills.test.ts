@@ -80,7 +80,10 @@ test('a real fleet under load outlives random kills of commands and agents', {
   await mkdir(join(world.home('ada'), 'fleet'), { mode: 0o700 })
   await symlink(join(world.home('ada'), 'fleet'), join(world.home('ben'), 'fleet'))
   const home = homeAt({ TRUNKLINE_HOME: world.home('ada') })
-  t.after(() => shutDownFleet({ home, clock: systemClock }, 'stop', AbortSignal.timeout(60_000)))
+  // Before the world's folder goes: without it nobody would know what there is to end.
+  await using _fleet = {
+    [Symbol.asyncDispose]: () => shutDownFleet({ home, clock: systemClock }, 'stop', AbortSignal.timeout(60_000)),
+  }
   const inside = lookInside(world.home('ada'), 'shop')
   const chance = chanceFrom(seed)
   const first = await world.start(['deliver']).ended

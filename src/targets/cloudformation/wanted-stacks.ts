@@ -1,6 +1,3 @@
-/** What a release wants of a service: one stack, or those of a CDK app in their order. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { unpackArtifact } from '../../artifacts/unpack.ts'
@@ -14,6 +11,7 @@ import {
   usageError,
 } from '../../model/index.ts'
 import type { ArtifactStore, RolloutRequest } from '../../ports/index.ts'
+import { withScratchFolder } from '../scratch-folder.ts'
 import { readAssembly } from './cdk/assembly.ts'
 import { publishAssets } from './cdk/publish-assets.ts'
 import { codeOf } from './code.ts'
@@ -68,14 +66,11 @@ async function withArtifact<Result>(
   digest: Digest,
   use: (folder: Folder) => Promise<Result>,
 ): Promise<Result> {
-  const scratch = await mkdtemp(join(tmpdir(), 'trunkline-stack-'))
-  try {
+  return await withScratchFolder('trunkline-stack-', async (scratch) => {
     const directory = join(scratch, short(digest))
     await unpackArtifact(artifacts, digest, directory, signal)
     return await use({ directory, scratch })
-  } finally {
-    await rm(scratch, { recursive: true, force: true })
-  }
+  })
 }
 
 async function stackOfTemplate(parts: Parts, folder: Folder, asked: Asked): Promise<WantedStack[]> {

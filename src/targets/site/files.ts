@@ -1,12 +1,12 @@
 /** The files of a site as its artifact has them. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import picomatch from 'picomatch'
 import { unpackArtifact } from '../../artifacts/unpack.ts'
 import { type Digest, refusedError, type SiteRun, short } from '../../model/index.ts'
 import type { ArtifactStore } from '../../ports/index.ts'
+import { withScratchFolder } from '../scratch-folder.ts'
 import { contentTypeOf } from './content-type.ts'
 
 export type WantedFile = {
@@ -31,14 +31,11 @@ export async function withFiles<Result>(
   signal: AbortSignal,
   use: (files: WantedFiles) => Promise<Result>,
 ): Promise<Result> {
-  const scratch = await mkdtemp(join(tmpdir(), 'trunkline-site-'))
-  try {
+  return await withScratchFolder('trunkline-site-', async (scratch) => {
     const directory = join(scratch, short(artifact))
     await unpackArtifact(artifacts, artifact, directory, signal)
     return await use(await filesIn(directory, run, signal))
-  } finally {
-    await rm(scratch, { recursive: true, force: true })
-  }
+  })
 }
 
 async function filesIn(directory: string, run: SiteRun, signal: AbortSignal): Promise<WantedFiles> {

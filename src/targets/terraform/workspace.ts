@@ -1,6 +1,5 @@
 /** Folders that the program works in: made for one use, readable by nobody else, gone afterwards. */
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import { unpackArtifact } from '../../artifacts/unpack.ts'
 import {
@@ -14,6 +13,7 @@ import {
   usageError,
 } from '../../model/index.ts'
 import type { ArtifactStore, RolloutRequest } from '../../ports/index.ts'
+import { withScratchFolder } from '../scratch-folder.ts'
 import { type Program, unreadableModule, worldFault } from './program.ts'
 
 export type Place = {
@@ -85,32 +85,9 @@ export function runOf({ service, desired }: Pick<RolloutRequest, 'service' | 'de
   })
 }
 
-const folderPrefix = 'trunkline-terraform-'
-
-async function inFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), folderPrefix))
-  try {
-    await sweepAround(folder)
-    return await use(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-/** Longer than any apply. */
-const abandonedAfterMs = 24 * 60 * 60_000
-
-/** A controller that was killed left its folder: a plan is in it, and Terraform may have gone on there for a while. */
-async function sweepAround(own: string): Promise<void> {
-  const { mtimeMs: now, uid } = await stat(own)
-  for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith(folderPrefix)) continue
-    const path = join(tmpdir(), name)
-    const found = await stat(path).catch(() => null)
-    if (found === null || found.uid !== uid || now - found.mtimeMs < abandonedAfterMs) continue
-    await rm(path, { recursive: true, force: true })
-  }
-}
+/** A plan is in it, and where a controller was killed Terraform may have gone on there for a while. */
+const inFolder = <Result>(use: (folder: string) => Promise<Result>): Promise<Result> =>
+  withScratchFolder('trunkline-terraform-', use)
 
 async function writeBackend(place: Place, service: ServiceName, file: string): Promise<void> {
   const { type } = place.config.backend

@@ -3,8 +3,7 @@
  * the stage in many places, is made for each stage by the framework itself, from the release's own configuration. So the
  * same bytes reach every stage.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { unpackArtifact } from '../../../artifacts/unpack.ts'
 import {
@@ -17,6 +16,7 @@ import {
   type Verdict,
 } from '../../../model/index.ts'
 import type { CheckoutWork, DeployFiles, RolloutRequest, TargetContext } from '../../../ports/index.ts'
+import { withScratchFolder } from '../../scratch-folder.ts'
 import { type Opened, withFingerprint } from '../ensure.ts'
 import { type FunctionRecord, recordOf } from '../record/record.ts'
 import { secretsOf, variablesOf } from '../variables.ts'
@@ -97,8 +97,7 @@ async function zipsIn(
   service: ServiceName,
   artifact: RolloutRequest['desired']['artifact'],
 ): Promise<Zips> {
-  const folder = await mkdtemp(join(tmpdir(), 'trunkline-serverless-'))
-  try {
+  return await withScratchFolder('trunkline-serverless-', async (folder) => {
     const directory = join(folder, 'artifact')
     await unpackArtifact(artifacts.forService(service), artifact, directory, signal)
     const found = (await readdir(directory, { recursive: true })).filter((path) => path.endsWith('.zip'))
@@ -109,9 +108,7 @@ async function zipsIn(
     }
     const read = found.map(async (path) => [posix.basename(path), await readFile(join(directory, path))] as const)
     return new Map(await Promise.all(read))
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 type Parts = {

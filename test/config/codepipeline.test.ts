@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseProject } from '../../src/config/index.ts'
-
-const parse = (text: string) => parseProject({ text, file: 'trunkline.yaml' })
-
-function problemsIn(text: string): string[] {
-  const parsed = parse(text)
-  return 'project' in parsed ? [] : parsed.problems.map(({ code, message }) => `${code} ${message}`)
-}
+import { parse, problemsIn } from './project-text.ts'
 
 const shop = ({
   run = '{ pipeline: {} }',

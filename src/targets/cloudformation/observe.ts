@@ -2,6 +2,7 @@
 import type { Stack } from '@aws-sdk/client-cloudformation'
 import type { ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
+import { nothingObserved } from '../nothing-observed.ts'
 import { type Inventory, isAsSettled, readInventories } from './inventory.ts'
 import { describeStack, type Parts } from './parts.ts'
 import { stateOf } from './stack-state.ts'
@@ -21,16 +22,11 @@ export async function observeStacks(
   return Object.fromEntries(await Promise.all(observed))
 }
 
-const nothing: ObservedService = {
-  ...{ generation: null, artifact: null, fingerprint: null, url: null },
-  instances: { ready: 0, desired: 0 },
-}
-
 function observedService(inventory: Inventory | null, found: ReadonlyArray<Stack | null>): ObservedService {
   const stacks = found
     .filter((stack) => stack !== null && stateOf(stack) !== 'absent')
     .filter((stack) => stack !== null)
-  if (inventory === null || stacks.length === 0) return nothing
+  if (inventory === null || stacks.length === 0) return nothingObserved
   const settled = inventory.settled
   const names = Object.keys(settled?.marks ?? {})
   const byName = new Map(stacks.map((stack) => [stack.StackName ?? '', stack]))

@@ -1,6 +1,7 @@
 /** What services' groups run. */
 import type { ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
+import { nothingObserved } from '../nothing-observed.ts'
 import { type Group, readGroup } from './deployments.ts'
 import { noVariables } from './fingerprint.ts'
 import { readInstances } from './instances.ts'
@@ -15,16 +16,12 @@ export async function observeGroups(
 ): Promise<Record<ServiceName, ObservedService>> {
   const observed = services.map(async (service): Promise<[ServiceName, ObservedService]> => {
     const group = await readGroup(parts, service, signal)
-    if (group === null) return [service, { ...nothing, detail: `${sayGroup(groupOf(parts, service))} is missing` }]
+    if (group === null)
+      return [service, { ...nothingObserved, detail: `${sayGroup(groupOf(parts, service))} is missing` }]
     const standing = await readStanding(parts, group, signal)
     return [service, observedService(parts, service, standing, await countsOf(parts, group, standing, signal))]
   })
   return Object.fromEntries(await Promise.all(observed))
-}
-
-const nothing: ObservedService = {
-  ...{ generation: null, artifact: null, fingerprint: null, url: null },
-  instances: { ready: 0, desired: 0 },
 }
 
 /** CodeDeploy counts the instances that a blue-green deployment has replaced, too. */
@@ -51,7 +48,7 @@ function observedService(
   { last, marker, unfinished }: Standing,
   instances: ObservedService['instances'],
 ): ObservedService {
-  if (last === null && unfinished === null) return nothing
+  if (last === null && unfinished === null) return nothingObserved
   const { config } = parts
   const url = config.url === null ? null : fill(parts, service, config.url)
   const isOurs = marker?.service === service
@@ -62,7 +59,7 @@ function observedService(
       : [`${unfinished.deploymentId} is ${unfinished.status}: instances run different things`]),
   ]
   const told = details.length === 0 ? {} : { detail: details.join('; ') }
-  if (!isOurs) return { ...nothing, instances, url, ...told }
+  if (!isOurs) return { ...nothingObserved, instances, url, ...told }
   const generation = unfinished === null ? marker.generation : null
   return { generation, artifact: marker.artifact, fingerprint: noVariables, instances, url, ...told }
 }

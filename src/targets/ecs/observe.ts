@@ -2,16 +2,12 @@
 import type { Service, ServiceDeploymentBrief } from '@aws-sdk/client-ecs'
 import type { Fingerprint, ServiceName } from '../../model/index.ts'
 import type { Drift, Examined, ObservedService } from '../../ports/index.ts'
+import { nothingObserved } from '../nothing-observed.ts'
 import { weightOf } from './lifecycle.ts'
 import { familyOf, fill, type Parts, sayDefinition, saySelf } from './parts.ts'
 import { isOwn, isSettled, primaryOf, readService } from './service.ts'
 import { hasEnded, newestDeployment, readDeployment, sayDeployment } from './service-deployments.ts'
 import { readFamily, readRevision } from './task-definition.ts'
-
-const nothing: ObservedService = {
-  ...{ generation: null, artifact: null, fingerprint: null, url: null },
-  instances: { ready: 0, desired: 0 },
-}
 
 export async function observeServices(
   parts: Parts,
@@ -26,14 +22,15 @@ export async function observeServices(
 
 async function observe(parts: Parts, service: ServiceName, signal: AbortSignal): Promise<ObservedService> {
   const found = await readService(parts, service, signal)
-  if (found === null) return { ...nothing, detail: `${saySelf(parts, service)} is missing` }
+  if (found === null) return { ...nothingObserved, detail: `${saySelf(parts, service)} is missing` }
   const newest = isOwn(found) ? await newestDeployment(parts, service, signal) : null
   const primary = primaryOf(found)
   const marker =
     primary?.taskDefinition === undefined ? null : (await readRevision(parts, primary.taskDefinition, signal))?.marker
   const instances = { ready: found.runningCount ?? 0, desired: found.desiredCount ?? 0 }
   const isOurs = marker?.service === service
-  if (!isOurs) return { ...nothing, instances, detail: `${sayDefinition(primary?.taskDefinition)} is none of ours` }
+  if (!isOurs)
+    return { ...nothingObserved, instances, detail: `${sayDefinition(primary?.taskDefinition)} is none of ours` }
   const isThrough = isSettled(found, newest)
   const { url } = parts.config
   return {

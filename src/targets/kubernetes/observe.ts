@@ -4,6 +4,7 @@ import { groupKindOf, type KubernetesObject, keyOf } from '../../kubernetes-api/
 import type { ClusterSession } from '../../kubernetes-api/session.ts'
 import type { ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
+import { nothingObserved } from '../nothing-observed.ts'
 import { healthOf, podsOf } from './health/health.ts'
 import { allObjects, type Inventory, readInventories } from './inventory.ts'
 import { labels, type Place } from './names.ts'
@@ -56,15 +57,10 @@ export async function liveObjects(
   return live
 }
 
-const nothing: ObservedService = {
-  ...{ generation: null, artifact: null, fingerprint: null, url: null },
-  instances: { ready: 0, desired: 0 },
-}
-
 function observed(inventory: Inventory | undefined, live: ReadonlyMap<string, KubernetesObject>): ObservedService {
   const { settled = null, pending = null } = inventory ?? {}
   const shown = pending ?? settled
-  if (shown === null) return nothing
+  if (shown === null) return nothingObserved
   const workloads = allObjects(shown).filter(hasPods)
   const instances = { ready: 0, desired: 0 }
   const details: string[] = []

@@ -2,6 +2,7 @@
 import { type FunctionConfiguration, LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda'
 import { type Digest, type Fingerprint, isDigest, type ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
+import { nothingObserved } from '../nothing-observed.ts'
 import { leadsTo, readAlias } from './functions/alias.ts'
 import { readFunction } from './functions/function.ts'
 import type { Place } from './place.ts'
@@ -38,15 +39,10 @@ export async function observeFunctions(
       ],
     ),
   )
-  return { ...Object.fromEntries(services.map((service) => [service, nothing])), ...Object.fromEntries(observed) }
-}
-
-const nothing: ObservedService = {
-  generation: null,
-  artifact: null,
-  fingerprint: null,
-  instances: { ready: 0, desired: 0 },
-  url: null,
+  return {
+    ...Object.fromEntries(services.map((service) => [service, nothingObserved])),
+    ...Object.fromEntries(observed),
+  }
 }
 
 async function readFunctions(
@@ -78,10 +74,10 @@ async function observeOne(
   live: FunctionConfiguration | null,
   signal: AbortSignal,
 ): Promise<ObservedService> {
-  if (settled === null && pending === null) return nothing
+  if (settled === null && pending === null) return nothingObserved
   if (live === null) {
     const detail = `the function ${name} is gone`
-    return { ...nothing, instances: { ready: 0, desired: 1 }, detail }
+    return { ...nothingObserved, instances: { ready: 0, desired: 1 }, detail }
   }
   const isFailed = live.State === 'Failed'
   const instances = { ready: isFailed ? 0 : 1, desired: 1 }
@@ -101,7 +97,7 @@ async function observeStack(
   { name, url, settled, pending }: FunctionRecord,
   signal: AbortSignal,
 ): Promise<ObservedService> {
-  if (settled === null && pending === null) return nothing
+  if (settled === null && pending === null) return nothingObserved
   const { isWell, readStack } = await import('./serverless/stack.ts')
   const stack = await readStack(place, name, signal)
   const ready = isWell(stack) ? 1 : 0

@@ -1,6 +1,7 @@
 /** What a site shows, by what was written down of it; and whether its index is still there. */
 import { type Digest, isDigest, type ServiceName } from '../../model/index.ts'
 import type { ObservedService } from '../../ports/index.ts'
+import { nothingObserved } from '../nothing-observed.ts'
 import { readFront, urlOf } from './distribution.ts'
 import { isThere } from './objects.ts'
 import { noVariables, type Parts, saySite, siteOf } from './parts.ts'
@@ -20,7 +21,7 @@ export async function observeSites(
 async function observeSite(parts: Parts, service: ServiceName, signal: AbortSignal): Promise<ObservedService> {
   const site = siteOf(parts, service)
   const { settled, pending } = (await readRecord(parts, site, signal)).record
-  if (settled === null) return { ...nothing, ...(pending === null ? {} : halfway) }
+  if (settled === null) return { ...nothingObserved, ...(pending === null ? {} : halfway) }
   const [front, isWell] = await Promise.all([
     readFront(parts, site, signal),
     isThere(parts, site, settled.index, signal),
@@ -37,10 +38,5 @@ async function observeSite(parts: Parts, service: ServiceName, signal: AbortSign
 }
 
 const halfway = { detail: 'files of another generation are on their way' }
-
-const nothing: ObservedService = {
-  ...{ generation: null, artifact: null, fingerprint: null, url: null },
-  instances: { ready: 0, desired: 0 },
-}
 
 const digestIn = (text: string): Digest | null => (isDigest(text) ? text : null)

@@ -24,13 +24,14 @@ import { createLayoutStore } from '../../../src/artifacts/oci-layout/index.ts'
 import { packBundle } from '../../../src/artifacts/packing/index.ts'
 import { type Aws, openAws } from '../../../src/aws/index.ts'
 import { systemClock } from '../../../src/clock/index.ts'
-import type { CodeDeployConfig, CommitId, Digest, Verdict } from '../../../src/model/index.ts'
+import type { CodeDeployConfig, Digest, Verdict } from '../../../src/model/index.ts'
 import type { ArtifactStore, Clock, RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
 import { createCodeDeployTarget } from '../../../src/targets/codedeploy/index.ts'
 import { layDown } from '../../artifacts/build-directory.ts'
 import type { AwsPart } from '../../parts/aws/aws.ts'
 import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
+import { type RecordedContext, recordedContext } from '../recorded-context.ts'
 
 export { quickClock }
 export const inTime = () => AbortSignal.timeout(120_000)
@@ -43,7 +44,7 @@ export const rollsBack: Partial<CreateDeploymentGroupCommandInput> = {
   autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_FAILURE'] },
 }
 
-export type CodeDeployContext = TargetContext & { lines: string[]; reports: unknown[] }
+export type CodeDeployContext = RecordedContext
 
 export type CodeDeployUnderTest = {
   bucket: string
@@ -96,22 +97,7 @@ export async function openCodeDeploy(part: AwsPart, faults: AwsFaults): Promise<
       await artifacts.put(artifact, inTime())
       return requestFor(artifact.digest, version, change)
     },
-    context(change = {}) {
-      const lines: string[] = []
-      const reports: unknown[] = []
-      return {
-        ...{ signal: inTime(), epoch: 1, artifacts, lines, reports },
-        deployment: {
-          id: 'd-prod-1' as never, // A brand that nobody here reads.
-          actor: { name: 'Ada', email: 'ada@example.com' },
-          candidate: { commit: 'c0ffee00'.repeat(5) as CommitId } as never, // The rest is not read.
-          together: [],
-        },
-        report: (update) => reports.push(update),
-        log: (line) => lines.push(line),
-        ...change,
-      }
-    },
+    context: (change = {}) => recordedContext({ artifacts, environment: 'prod', signal: inTime() }, change),
     async deployments() {
       const signal = inTime()
       const { deployments: deploymentIds = [] } = await aws.send(client, new ListDeploymentsCommand(group), { signal })

@@ -13,16 +13,17 @@ import {
 } from '@aws-sdk/client-ecs'
 import { openAws } from '../../../src/aws/index.ts'
 import { systemClock } from '../../../src/clock/index.ts'
-import type { CommitId, ContainerRun, Digest, EcsConfig, Verdict } from '../../../src/model/index.ts'
+import type { ContainerRun, Digest, EcsConfig, Verdict } from '../../../src/model/index.ts'
 import type { ArtifactStore, Clock, RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
 import { createEcsTarget } from '../../../src/targets/ecs/index.ts'
 import type { AwsPart } from '../../parts/aws/aws.ts'
 import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
+import { type RecordedContext, recordedContext } from '../recorded-context.ts'
 
 export const inTime = () => AbortSignal.timeout(120_000)
 export type EcsUnderTest = Awaited<ReturnType<typeof openEcs>>
-export type EcsContext = TargetContext & { lines: string[]; reports: unknown[] }
+export type EcsContext = RecordedContext
 
 const cluster = 'shop'
 const service = 'shop-prod-web'
@@ -80,22 +81,8 @@ export async function openEcs(part: AwsPart, faults: AwsFaults) {
       },
       ...change,
     }),
-    context(change: Partial<TargetContext> = {}): EcsContext {
-      const lines: string[] = []
-      const reports: unknown[] = []
-      return {
-        ...{ signal: inTime(), epoch: 1, artifacts, lines, reports },
-        deployment: {
-          id: 'd-prod-1' as never, // A brand that nobody here reads.
-          actor: { name: 'Ada', email: 'ada@example.com' },
-          candidate: { commit: 'c0ffee00'.repeat(5) as CommitId } as never, // The rest is not read.
-          together: [],
-        },
-        report: (update) => reports.push(update),
-        log: (line) => lines.push(line),
-        ...change,
-      }
-    },
+    context: (change: Partial<TargetContext> = {}) =>
+      recordedContext({ artifacts, environment: 'prod', signal: inTime() }, change),
     /** `shop-prod-web:2` */
     async runs(): Promise<string> {
       const command = new DescribeServicesCommand({ cluster, services: [service] })

@@ -10,17 +10,18 @@ import { createLayoutStore } from '../../../src/artifacts/oci-layout/index.ts'
 import { packZip } from '../../../src/artifacts/packing/index.ts'
 import { type Aws, openAws } from '../../../src/aws/index.ts'
 import { systemClock } from '../../../src/clock/index.ts'
-import type { AwsAccess, CommitId, Digest, LambdaConfig, LambdaRun } from '../../../src/model/index.ts'
+import type { AwsAccess, Digest, LambdaConfig, LambdaRun } from '../../../src/model/index.ts'
 import type { ArtifactStore, Clock, RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
 import { createLambdaTarget } from '../../../src/targets/lambda/index.ts'
 import { layDown } from '../../artifacts/build-directory.ts'
 import type { AwsPart } from '../../parts/aws/aws.ts'
 import type { AwsFaults } from '../../parts/aws/faults.ts'
+import { type RecordedContext, recordedContext } from '../recorded-context.ts'
 
 export const role = 'arn:aws:iam::123456789012:role/functions'
 export const inTime = () => AbortSignal.timeout(120_000)
 
-export type LambdaContext = TargetContext & { lines: string[]; reports: unknown[] }
+export type LambdaContext = RecordedContext
 
 export type LambdaUnderTest = {
   bucket: string
@@ -95,22 +96,7 @@ export async function openLambda(part: AwsPart, faults: AwsFaults): Promise<Lamb
       await artifacts.put(artifact, inTime())
       return artifact.digest
     },
-    context(change = {}) {
-      const lines: string[] = []
-      const reports: unknown[] = []
-      return {
-        ...{ signal: inTime(), epoch: 1, artifacts, lines, reports },
-        deployment: {
-          id: 'd-stage-1' as never, // A brand that nobody here reads.
-          actor: { name: 'Ada', email: 'ada@example.com' },
-          candidate: { commit: 'c0ffee00'.repeat(5) as CommitId } as never, // The rest is not read.
-          together: [],
-        },
-        report: (update) => reports.push(update),
-        log: (line) => lines.push(line),
-        ...change,
-      }
-    },
+    context: (change = {}) => recordedContext({ artifacts, environment: 'stage', signal: inTime() }, change),
     async versions(name) {
       const found: string[] = []
       const pages = aws.pages(

@@ -18,19 +18,20 @@ import { createLayoutStore } from '../../../src/artifacts/oci-layout/index.ts'
 import { packBundle } from '../../../src/artifacts/packing/index.ts'
 import { openAws } from '../../../src/aws/index.ts'
 import { systemClock } from '../../../src/clock/index.ts'
-import type { CommitId, SiteConfig, SiteRun } from '../../../src/model/index.ts'
+import type { SiteConfig, SiteRun } from '../../../src/model/index.ts'
 import type { Clock, RolloutRequest, Target, TargetContext } from '../../../src/ports/index.ts'
 import { createSiteTarget } from '../../../src/targets/site/index.ts'
 import { layDown } from '../../artifacts/build-directory.ts'
 import type { AwsPart } from '../../parts/aws/aws.ts'
 import type { AwsFaults } from '../../parts/aws/faults.ts'
 import { quickClock } from '../lambda/lambda-under-test.ts'
+import { type RecordedContext, recordedContext } from '../recorded-context.ts'
 
 export const inTime = () => AbortSignal.timeout(120_000)
 export const recordKey = '.trunkline/sites/shop/prod/web.json'
 export const immutable = 'public, max-age=31536000, immutable'
 
-export type SiteContext = TargetContext & { lines: string[]; reports: unknown[] }
+export type SiteContext = RecordedContext
 export type SiteUnderTest = Awaited<ReturnType<typeof openSite>>
 
 export async function openSite(part: AwsPart, faults: AwsFaults) {
@@ -90,22 +91,8 @@ export async function openSite(part: AwsPart, faults: AwsFaults) {
         ...change,
       }
     },
-    context(change: Partial<TargetContext> = {}): SiteContext {
-      const lines: string[] = []
-      const reports: unknown[] = []
-      return {
-        ...{ signal: inTime(), epoch: 1, artifacts, lines, reports },
-        deployment: {
-          id: 'd-prod-1' as never, // A brand that nobody here reads.
-          actor: { name: 'Ada', email: 'ada@example.com' },
-          candidate: { commit: 'c0ffee00'.repeat(5) as CommitId } as never, // The rest is not read.
-          together: [],
-        },
-        report: (update) => reports.push(update),
-        log: (line) => lines.push(line),
-        ...change,
-      }
-    },
+    context: (change: Partial<TargetContext> = {}) =>
+      recordedContext({ artifacts, environment: 'prod', signal: inTime() }, change),
     /** What the public may see: content by path. */
     async shown(): Promise<Record<string, string>> {
       const shown: Record<string, string> = {}
